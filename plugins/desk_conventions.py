@@ -19,6 +19,7 @@ class Tag(StrEnum):
     ALERTS = "alerts"
     APPROVAL = "approval"
     REPLAY = "replay"
+    SCREEN = "screen"
     UPKEEP = "upkeep"
     RESEARCH = "research"
 

@@ -69,3 +69,9 @@ SELECT a, b, place, correlation, p, q, alpha, beta, half_life, spread_volatility
 FROM nightdesk.screen_pairs
 WHERE book = %(book)s AND screened_at = %(screened_at)s AND known_by = %(known_by)s
 ORDER BY place;
+
+-- name: off_in_session
+SELECT f.symbol, f.reason
+FROM nightdesk.open_checks c JOIN nightdesk.open_check_failures f USING (book, session)
+WHERE c.book = %(book)s AND c.session = %(session)s AND c.stored_at <= %(known_by)s
+ORDER BY f.symbol;

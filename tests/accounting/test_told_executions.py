@@ -40,6 +40,7 @@ from nightdesk.accounting.told_executions import with_late_commissions
 from nightdesk.core.schedule import hourly
 from nightdesk.orders import Fill
 from nightdesk.orders.broker_account import BrokerSnapshot
+from nightdesk.orders.order import TimeInForce
 
 HOURLY = hourly(XNYS)
 
@@ -335,10 +336,12 @@ def test_no_commission_is_missed_and_none_explains_lacking_cash_where_none_is_to
         (False, "0",                           TUESDAY,    None),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("time_in_force", ["day", "gtc"])
 def test_an_order_that_is_not_told_any_more_has_ended_where_the_broker_forgets_and_the_position_agrees(
-    forgets: bool, held_there: str, settled_at: date, becomes: str | None
+    time_in_force: TimeInForce, forgets: bool, held_there: str, settled_at: date, becomes: str | None
 ) -> None:
-    side = in_session(ours(sent("a")), settled_at)
+    order = replace(sent("a").order, time_in_force=time_in_force)
+    side = in_session(ours(replace(sent("a"), order=order)), settled_at)
     there = {"GLD": Decimal(held_there)} if held_there != "0" else {}
     said = replace(broker(side, {"a": "unknown"}), forgets=forgets, positions=there)
     repairs = plan(said, side)

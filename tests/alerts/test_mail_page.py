@@ -345,3 +345,17 @@ def test_links_lead_into_the_web_ui_and_nowhere_else() -> None:
     assert web_links("http://127.0.0.1:8080", "multi_asset", NOW, None).run == ""
     for base in ("", "javascript:alert(1)", "ftp://x", "http://user:pass@host", "desk.example.com"):
         assert not web_links(base, "multi_asset", NOW, task).page
+
+
+def test_the_mail_tells_of_the_screen_and_of_pairs() -> None:
+    mail = scenes.daily(
+        screen=("Screen of 2026-11-29, 3 days old: 64 members.", "Off: <ABC> (price)."),
+        pairs=("KO/PEP is out after 4 sessions, +$12.00 with all costs: z +0.40.",),
+    )
+    written = daily_mail(mail)
+    for words in ("Screen of 2026-11-29, 3 days old", "KO/PEP is out after 4 sessions, +$12.00"):
+        assert words in written.body
+        assert words in written.html
+    assert "SCREEN OF THE UNIVERSE" in written.body
+    assert "&lt;ABC&gt;" in written.html
+    assert "PAIRS" not in daily_mail(scenes.daily()).body

@@ -164,6 +164,21 @@ def test_the_summary_tells_the_benchmark_the_targets_and_what_was_paid(nightdesk
     assert "missed" in outcomes
 
 
+def test_a_target_in_euros_is_told_in_both_with_its_rate_and_kept_in_the_figures(nightdesk, bars):
+    euros = "targets.profit_daily={above: 50, eur_rate: 1.08, eur_rate_of: 2025-03-28}"
+    options = ("backtest", "multi_asset", *SPAN, "--feed", f"files:{bars}", "--set", euros)
+    aimed = "above 50.00 EUR, $54.00 (at 1.08 dollars a euro, of 2025-03-28)"
+    line = next(one for one in nightdesk(*options).stdout.splitlines() if one.startswith("profit_daily"))
+    found = re.fullmatch(
+        rf"profit_daily +(−?)\$([\d.]+) \((−?)([\d.]+) EUR\) +{re.escape(aimed)} +(met|missed)", line
+    )
+    assert found is not None, line
+    assert float(found[2]) / 1.08 == pytest.approx(float(found[4]), abs=0.01)
+    told = json.loads(nightdesk(*options, "--json").stdout)["metrics"]["targets"]["profit_daily"]
+    assert (told["eur_rate"], told["eur_rate_of"]) == (1.08, "2025-03-28")
+    assert told["outcome"] == found[5] == ("met" if told["value"] > 54.0 else "missed")
+
+
 def test_what_the_bars_lack_is_told_before_the_figures_and_named_in_json(nightdesk, bars, tmp_path):
     """A symbol without bars, bars that no market can have made, rows without prices, a file of no bars."""
     folder = tmp_path / "market"

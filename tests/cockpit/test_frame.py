@@ -1,5 +1,6 @@
 """What every page of the cockpit carries along, and how a fault is told."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,18 @@ def test_pictures_in_words() -> None:
     assert '"values":[100.0,null]' in chart.data
     assert "first $100.00, last $100.00" in chart.summary
     assert LineChart("nav", "Value", days[:1], (Series("book", [1.0]),)).is_empty
+    marked = LineChart(
+        "z",
+        "z",
+        days,
+        (Series("z", [1.0, 2.0]),),
+        marks=(ChartMark(days[1], "exit", "<out>"), ChartMark(date(1999, 1, 4), "entry", "before")),
+        shows=(-3.0, 3.0),
+    )
+    drawn = json.loads(marked.data)
+    assert drawn["marks"] == [{"at": 1, "kind": "exit", "words": "<out>", "short": False}]
+    assert drawn["shows"] == [-3.0, 3.0]
+    assert "<" not in marked.data
     candles = CandleChart(
         "bars", "AAA", [Candle(days[0], 1, 2, 0.5, 1.5), Candle(days[1], *(float("nan"),) * 4)],
         marks=(ChartMark(days[0], "entry", "bought <10>"),),

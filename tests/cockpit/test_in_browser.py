@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +16,15 @@ import pytest
 from tests.cockpit.decided_desk import SMALL, TWOFOLD, DecidedDesk
 from tests.cockpit.decided_hours import BOOK as HOURS
 from tests.cockpit.decided_hours import decide_hours
+from tests.cockpit.screened_rows import plant_check, plant_pair, plant_screens
 from tests.cockpit.served_cockpit import ServedCockpit, chromium, served, sign_in
 from tests.cockpit.stretched_history import stretch
 from tests.conftest import Databases, open_connection
 from tests.session.quick_checks import check_quickly
+from tests.session.small_desk import STRATEGY
 
 from nightdesk.cockpit.person_actions import ALL
+from nightdesk.core.screen_weeks import screened_before
 from nightdesk.store.kill_switch_rows import kill_switch
 
 if TYPE_CHECKING:
@@ -37,6 +41,10 @@ FIGURES = json.dumps({"score_momentum": -0.4321, "adv": 104_839_859.0, "trend": 
 VIEWS = {
     "/": "Overview",
     f"/books/{SMALL}": "small",
+    f"/books/{SMALL}/screen": "Screen",
+    f"/books/{SMALL}/screen?which=failed&by=price&falling=yes": "Screen",
+    f"/books/{SMALL}/pairs": "Pairs",
+    f"/books/{SMALL}/pairs/{STRATEGY}/BTC-USD/SPY": "BTC-USD/SPY",
     f"/books/{TWOFOLD}": "Two <strategies>",
     f"/books/{SMALL}/risk": "Risk",
     f"/books/{SMALL}/decision": "Decision",
@@ -77,9 +85,21 @@ def cockpit(
         for table in ("signals", "targets"):
             cur.execute(f"UPDATE nightdesk.{table} SET figures = %s WHERE book = %s", (FIGURES, HOURS))
     stretch(desk.url, (SMALL, TWOFOLD), SESSIONS)
+    _plant_screens_and_pairs(desk)
     with served(desk, databases, folder / "served") as found:
         yield found
     databases.drop(desk.url)
+
+
+def _plant_screens_and_pairs(desk: DecidedDesk) -> None:
+    """Three weeks of screens of the small book, one pair that it has left and one that it holds."""
+    rows = desk.rows("SELECT as_of, session FROM nightdesk.runs WHERE book = %s ORDER BY as_of", SMALL)
+    decisions = [(as_of, day) for as_of, day in rows]
+    plant_screens(desk.url, SMALL, screened_before(decisions[-1][0]))
+    plant_check(desk.url, SMALL, decisions[-1][1], {"SYM010": "price 4.10 is not within 5 to 500 $"})
+    swing = [2.6 * math.sin(place / 9) * math.cos(place / 31) for place in range(len(decisions))]
+    for pair, opened, left in ((("GLD", "QQQ"), 243, None), (("BTC-USD", "SPY"), 215, 224)):
+        plant_pair(desk.url, SMALL, STRATEGY, pair, decisions, opened=opened, left=left, z_of=swing)
 
 
 @pytest.fixture(scope="module")

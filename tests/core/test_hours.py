@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.hourly import instants_of, panel_of_hours
 
+from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action, Column
 
 NAN = np.nan
@@ -25,6 +27,13 @@ def test_rows_are_the_hours_of_the_sessions_and_know_which_session_was_over() ->
     assert_array_equal(np.flatnonzero(hours.hours.closes), [6, 10, 17])
     assert_array_equal(np.unique(hours.sessions), hours.days.sessions)
     assert (hours.periods_a_year, hours.days.periods_a_year) == (252.0 * 7, 252.0)
+
+
+def test_the_newest_sessions_are_asked_of_the_days_and_not_of_the_hours() -> None:
+    hours = panel_of_hours([], [SPY], FIRST, LAST)
+    with pytest.raises(Refused, match="those of its days"):
+        hours.newest(2)
+    assert_array_equal(hours.days.newest(2).sessions, hours.days.sessions[-2:])
 
 
 def test_a_bar_stands_where_it_ends_and_one_that_ends_at_no_instant_is_left_out() -> None:

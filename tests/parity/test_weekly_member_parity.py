@@ -14,8 +14,8 @@ from nightdesk.core.book import load_book
 from nightdesk.engine import Carried
 from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.member_books import with_listed
 from nightdesk.research.backtest.run import Decided, Result, backtest
-from nightdesk.research.member_books import with_listed
 from nightdesk.session import decide
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session

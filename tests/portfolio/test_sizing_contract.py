@@ -42,6 +42,13 @@ class TestLeverage(SizingContract):
     name = "leverage"
 
 
+class TestPairs(SizingContract):
+    """By the loss at the stop of a spread."""
+
+    name = "pairs"
+    params = {"risk": 0.001, "max_share": 0.5}  # noqa: RUF012
+
+
 class TestRiskParity(SizingContract):
     """By equal contributions: sums over symbols, which rounding orders."""
 
@@ -56,12 +63,12 @@ def of_the_package() -> list[Sizing]:
 
 
 def test_every_method_is_under_contract() -> None:
-    tried = {TestWeight.name, TestAtrRisk.name, TestStopRisk.name, TestLeverage.name, TestRiskParity.name}
-    assert tried == {one.name for one in of_the_package()}
+    every = (TestWeight, TestAtrRisk, TestStopRisk, TestLeverage, TestPairs, TestRiskParity)
+    assert {one.name for one in every} == {one.name for one in of_the_package()}
 
 
 def test_the_methods_that_are_elementwise_and_all_that_an_ask_says_of_a_strategy_are_known() -> None:
-    elementwise = ["atr_risk", "leverage", "stop_risk", "weight"]
+    elementwise = ["atr_risk", "leverage", "pairs", "stop_risk", "weight"]
     assert [one.name for one in of_the_package() if one.elementwise] == elementwise
     of_all = {one.name for one in fields(Ask)} - set(OF_A_STRATEGY)
     assert of_all == {

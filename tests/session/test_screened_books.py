@@ -1,6 +1,7 @@
 """A screened book: its screens, the check before the open, and what daily runs and backtests make of it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import open_connection
-from tests.screened_market import ORIGIN, ScreenedMarket, screened_market, session
+from tests.screened_market import ORIGIN, SYMBOLS, ScreenedMarket, screened_market, session
 from tests.session.quick_checks import check_quickly
 
 from nightdesk.core.book import load_book
@@ -18,15 +19,25 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.members import Membership
 from nightdesk.core.pool_book import book_of_pool
 from nightdesk.core.screen_weeks import screened_before, screens_of
+from nightdesk.operations.member_standing import list_standing
 from nightdesk.research.backtest.decided_span import begin_span
 from nightdesk.research.backtest.run import backtest
-from nightdesk.research.screened_universe import screen_span
+from nightdesk.research.backtest.screened_universe import screen_span
 from nightdesk.session.entry import open_context
+from nightdesk.session.report import session_report
 from nightdesk.session.screening_step import Screener, make_screen, screen_as_known
 from nightdesk.session.steps import ingest, run_session
 from nightdesk.store.db import Connection
 from nightdesk.store.ledger_rows import read_mark
-from nightdesk.store.screen_rows import newest_good, newest_screens, open_check_of, pairs_of, results_of
+from nightdesk.store.screen_rows import (
+    StoredScreen,
+    newest_good,
+    newest_screens,
+    open_check_of,
+    pairs_of,
+    results_of,
+)
+from nightdesk.strategies.strategy import Direction
 
 DECIDED = 12
 
@@ -127,6 +138,55 @@ def test_the_dag_and_a_decision_make_the_same_screen_and_it_is_made_once(
         assert facts.symbols == tuple(row["symbol"] for row in results)
 
 
+def test_two_processes_at_once_make_one_screen(weekly: ScreenedMarket, database: str) -> None:
+    book = load_book(weekly.book)
+    at = screened_before(get_calendar().close_at(session(0)))
+
+    def make(_: int) -> StoredScreen:
+        with open_connection(database) as conn:
+            return make_screen(Screener.of_book(conn, book, at, {}), at)
+
+    with ThreadPoolExecutor(3) as pool:
+        made = set(pool.map(lambda n: make(n).known_by, range(3)))
+    assert len(made) == 1
+    with open_connection(database) as conn:
+        assert [one.known_by for one in newest_screens(conn, "screened")] == list(made)
+
+
+@pytest.mark.timeout(600)
+def test_what_is_held_and_in_no_screen_any_more_is_leaving_and_only_reduced(
+    weekly: ScreenedMarket, database: str, run: Callable[[int], dict[str, Any]]
+) -> None:
+    for number in range(3):
+        run(number)
+    with (
+        open_connection(database) as conn,
+        open_context(weekly.book, session(2), conn=conn, begun=True) as context,
+    ):
+        held = {one.symbol for one in list_standing(context).lines if one.quantity} - {"GLD"}
+    assert held, "nothing was bought"
+    pool = [one for one in SYMBOLS if one not in held]
+    (weekly.folder / "pool.csv").write_text("symbol\n" + "\n".join(pool) + "\n")
+    told = run(3)  # the next Monday: its screen knows nothing of what is held
+    assert told["close"]["closed"] == 1
+    with (
+        open_connection(database) as conn,
+        open_context(weekly.book, session(3), conn=conn, begun=True) as context,
+    ):
+        lines = list_standing(context).lines
+        assert {one.symbol for one in lines if one.state == "leaving"} == held
+        assert all(one.quantity > 0 for one in lines if one.state == "leaving")
+        notes = {one.symbol: one.note for one in session_report(context).positions}
+        assert {symbol for symbol, note in notes.items() if note == "leaving"} == held
+        with conn.cursor() as cursor:
+            cursor.execute(
+                "SELECT symbol FROM nightdesk.orders "
+                "WHERE side = 'buy' AND session = %s AND symbol = ANY(%s)",
+                (session(3), sorted(held)),
+            )
+            assert cursor.fetchall() == []
+
+
 def test_a_screen_that_fails_leaves_the_last_good_one_for_two_weeks_and_is_told(
     weekly: ScreenedMarket, database: str, run: Callable[[int], dict[str, Any]]
 ) -> None:
@@ -202,6 +262,24 @@ def test_a_backtest_says_how_many_of_the_pool_were_delisted(weekly: ScreenedMark
     early = screen_span(book, ORIGIN, session(0), session(2))
     assert (early.pool, early.delisted, early.screens) == (12, 0, 1)
     assert "WARNING: none of the 12 stocks" in early.words[1]
+
+
+def test_a_leg_of_a_pair_that_fails_what_is_asked_of_members_is_opened_by_no_other_strategy(
+    weekly: ScreenedMarket,
+) -> None:
+    start = begin_span(load_book(weekly.book), session(0), session(DECIDED - 1))
+    result = backtest(start.book, start.read(None).panel, start.inception, start.last)
+    book, market = start.book, result.market
+    legs = book.leg_mask(np.array(market.sessions, dtype="datetime64[D]"))
+    assert legs is not None
+    wanted = 0
+    for one in result.decided:
+        held = {at.symbol for at in one.state.ledger.held()}
+        bought = {order.symbol for order in one.orders if order.side == "buy"}
+        for n in np.flatnonzero(legs[one.t] & (market.direction[one.t] >= Direction.BUY).any(axis=0)):
+            wanted += book.symbols[n] not in held
+            assert book.symbols[n] in held or book.symbols[n] not in bought, market.sessions[one.t]
+    assert wanted, "no strategy wanted a leg"
 
 
 def test_a_later_week_changes_no_earlier_one(weekly: ScreenedMarket) -> None:

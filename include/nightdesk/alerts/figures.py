@@ -58,12 +58,12 @@ def quantity(value: Number | None) -> str:
     return f"{_sign(amount, signed=False)}{text}"
 
 
-def number(value: Number | None, places: int = 2) -> str:
-    """A bare number, such as a volatility index."""
+def number(value: Number | None, places: int = 2, *, signed: bool = False) -> str:
+    """A bare number, such as a volatility index; `signed` also writes the plus."""
     if _missing(value):
         return NOTHING
     amount = round(Decimal(str(value)), places)
-    return f"{_sign(amount, signed=False)}{abs(amount):,.{places}f}"
+    return f"{_sign(amount, signed=signed)}{abs(amount):,.{places}f}"
 
 
 def long_date(day: date) -> str:

@@ -83,7 +83,7 @@ def target_lines(aimed: Iterable[Aimed]) -> tuple[TargetLine, ...]:
         TargetLine(
             figure=one.figure,
             name=NAMES[one.figure],
-            value=_value_words(one),
+            value=reached_words(one.figure, one.value, one.target),
             target=target_words(one.figure, one.target),
             outcome=f"{one.outcome}, beyond the range" if one.beyond else one.outcome,
             warns=one.outcome == "missed",
@@ -133,9 +133,9 @@ def target_words(name: str, target: Target) -> str:
     return f"{bound}, acceptable {'from' if low is not None else 'to'} {words(least)}{rate}"
 
 
-def _value_words(aimed: Aimed) -> str:
-    """What was reached, in euros too where the target is in them."""
-    words, rate = figure_words(aimed.figure, aimed.value), aimed.target.eur_rate
-    if rate is None or math.isnan(aimed.value):
+def reached_words(name: str, value: float, target: Target) -> str:
+    """What was reached of a target, in euros too where that is in them."""
+    words, rate = figure_words(name, value), target.eur_rate
+    if rate is None or math.isnan(value):
         return words
-    return f"{words} ({figures.number(aimed.value / rate)} EUR)"
+    return f"{words} ({figures.number(value / rate)} EUR)"

@@ -188,6 +188,9 @@ class SessionReport:
     early_ends : tuple of str
         Options that were exercised or assigned before this session's open, in sentences, and notices of it
         that came too late.
+    screen, pairs : tuple of str
+        The screen of the universe that the decision used, and what it did with pairs, in sentences; empty of
+        a book that has none.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
@@ -241,6 +244,8 @@ class SessionReport:
     sources: tuple[SourceLine, ...] = ()
     accounts: tuple[AccountLine, ...] = ()
     early_ends: tuple[str, ...] = ()
+    screen: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RiskSection | None = None
     drawdown_since_reset: float | None = None

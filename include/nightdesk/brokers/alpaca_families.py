@@ -179,7 +179,12 @@ class AlpacaFamilies:
         return found
 
     def _with_legs(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._order(text_of(fields, "id")) if _has_legs(fields) else fields
+        if not _has_legs(fields):
+            return fields
+        group = self._order(text_of(fields, "id"))
+        if not _legs(group):  # its target may have ended because its stop is at work
+            raise Rubbish(f"it is of class {fields['order_class']} and told without its legs", group)
+        return group
 
     def _order(self, number: str) -> Mapping[str, Any]:
         """An order by the id that Alpaca gave it, with its legs."""

@@ -94,7 +94,7 @@ class Capabilities:
             name for name in ("limit_price", "stop_price", "target_price") if getattr(order, name) is not None
         }
         if not wanted <= given:
-            return f"a {order.order_type} order without {', '.join(sorted(wanted - given))}"
+            return f"an order of type {order.order_type} without {', '.join(sorted(wanted - given))}"
         return _exits_fault(order)
 
 
@@ -113,7 +113,7 @@ def _exits_fault(order: Order) -> str | None:
     if order.stop_price is None or order.order_type not in ("stop", "bracket", "oco"):
         return None
     if order.time_in_force not in ("day", "gtc"):
-        return f"a {order.order_type} order cannot be {order.time_in_force}; day or gtc"
+        return f"an order of type {order.order_type} cannot be {order.time_in_force}; day or gtc"
     if order.order_type == "stop" or order.target_price is None:
         return None
     below, above = sorted((order.stop_price, order.target_price))

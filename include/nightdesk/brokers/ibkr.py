@@ -225,6 +225,9 @@ class IbkrBroker(Broker):
         return found
 
     def _find(self, reading: IbkrReading, name: str) -> BrokerOrder | None:
+        if reading.is_half(name):  # an old list may lack the other exit, and nothing is concluded from one
+            self._at_once = None
+            reading = self._orders()
         found = self._read(f"order {name}", lambda: reading.find(name))
         refused = self._refused.get(name)
         if (

@@ -20,7 +20,7 @@ from nightdesk.brokers.ibkr_answers import (
     standing,
 )
 from nightdesk.brokers.ibkr_contracts import IbkrNames
-from nightdesk.brokers.ibkr_orders import desk_name, references_of
+from nightdesk.brokers.ibkr_orders import TARGET, desk_name, references_of
 from nightdesk.brokers.ibkr_questions import IbkrQuestions
 from nightdesk.core.money import ZERO
 from nightdesk.orders.broker_account import BrokerOrder, OrderState
@@ -53,6 +53,11 @@ class IbkrReading:
                 {"orderRef": name},
             )
         return _pair(name, exits) if exits else alone
+
+    def is_half(self, name: str) -> bool:
+        """Whether one exit of a pair is told and not the other."""
+        told = {one.order_ref for one in self.told} | {one.order_ref for one in self.executed}
+        return len(told & set(references_of(name)[1:])) == 1
 
     def _referred(self, reference: str) -> BrokerOrder | None:
         """The order of one reference."""
@@ -127,8 +132,17 @@ def _pair(name: str, exits: Sequence[BrokerOrder]) -> BrokerOrder:
 
     IBKR takes off the one what is executed of the other, so that the larger tells of how many units they are
     while they work, and the one that is filled ends both. Where both were filled all the same it is told so.
+
+    Raises
+    ------
+    Riddle
+        When a target has ended without having been filled, and nothing is told of the stop that was sent
+        before it: the stop may be at work.
     """
     first = exits[0]
+    alone = len(exits) == 1 and first.client_order_id.endswith(TARGET)
+    if alone and first.state.ended and first.state is not OrderState.FILLED:
+        raise Riddle("its target has ended, and no list has its stop", {"orderRef": name})
     if {(one.symbol, one.side) for one in exits} != {(first.symbol, first.side)}:
         raise Riddle("its exits are in different symbols, or on different sides", {"orderRef": name})
     filled, states = sum((one.filled for one in exits), ZERO), [one.state for one in exits]

@@ -32,7 +32,7 @@ ORDER = (
         "backtest",
         "backtests",
     ),
-    *("checks", "members", "sweep", "stress"),
+    *("checks", "members", "screen", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(
         "kill",

@@ -303,7 +303,7 @@ def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The book's targets, those that are missed first; one line where it has none."""
     import math
 
-    from nightdesk.alerts.result_lines import figure_words, target_words
+    from nightdesk.alerts.result_lines import reached_words, target_words
     from nightdesk.core.reporting_terms import Target
 
     if not targets:
@@ -312,9 +312,9 @@ def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     rows = []
     for name, told in targets.items():
         value = math.nan if told["value"] is None else told["value"]
-        target = Target(above=told["above"], below=told["below"], acceptable=told["acceptable"])
+        target = Target.model_validate({key: told[key] for key in Target.model_fields if key in told})
         outcome = f"{told['outcome']}, beyond the range" if told["beyond_the_range"] else told["outcome"]
-        rows.append((name, figure_words(name, value), target_words(name, target), outcome))
+        rows.append((name, reached_words(name, value, target), target_words(name, target), outcome))
     yield from table(("target", "value", "aimed at", ""), rows, right=("value",))
 
 

@@ -84,7 +84,7 @@ def factor_frame(book: Book, first: date, last: date, feed: str | None = None) -
     from nightdesk.factors import STANDARD, compute
     from nightdesk.feeds.hourly_quality import sound_panel
     from nightdesk.research.backtest.data import origin_of, read_market
-    from nightdesk.research.member_books import with_listed
+    from nightdesk.research.backtest.member_books import with_listed
 
     origin = origin_of(book, first)
     book = with_listed(book, origin, first, last)

@@ -101,8 +101,10 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.cli.risk_commands import drawdown_document
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.operations.screen_standing import screen_lines
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
+    from nightdesk.session.pair_lines import pair_lines
     from nightdesk.session.unsent_orders import unsent_notes
     from nightdesk.store.decision_rows import newest_decisions, silent_strategies
     from nightdesk.store.foreign_order_rows import foreign_orders
@@ -111,7 +113,9 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.ledger_rows import dated_marks
     from nightdesk.store.member_rows import not_members
     from nightdesk.store.risk_state_rows import newest_risk_state
-    from nightdesk.store.rows import read_rows
+    from nightdesk.store.rows import LATEST, read_rows
+    from nightdesk.store.run_rows import latest_closed
+    from nightdesk.store.screen_rows import off_in_session
 
     schedule = schedule_in(project_root(os.environ), book)
 
@@ -125,6 +129,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     held = {row["symbol"] for row in positions}
     checked = None if not newest else newest[0]["as_of"]
     left = frozenset(() if checked is None else not_members(conn, book, checked))
+    closed = latest_closed(conn, book)
     killed, stood = kill_switch(conn, book), newest_risk_state(conn, book)
     lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
     against = concerns_of(conn, book, schedule, lacking)
@@ -150,6 +155,9 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "positions": positions,
         "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
+        "screen": screen_lines(conn, book),
+        "off": {} if not newest else off_in_session(conn, book, newest[0]["session"], LATEST),
+        "pairs": () if closed is None else pair_lines(conn, book, closed),
         "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),

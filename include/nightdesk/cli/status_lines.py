@@ -86,6 +86,10 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in _factor_lines(one["factors"]))
     if one["leaving"]:
         yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
+    yield from (f"  {line}" for line in one["screen"])
+    for symbol, reason in one["off"].items():
+        yield f"  off in the newest {one['noun']}, nothing is opened in it: {symbol} ({reason})"
+    yield from (f"  {line}" for line in one["pairs"])
     for notice in one["notices"]:
         what = f"{notice['kind']} of {quantity(notice['quantity'])} {notice['contract']}"
         yield f"  notice of {notice['session']}: {what}: {notice['state']}"

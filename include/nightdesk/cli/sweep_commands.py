@@ -80,7 +80,7 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
-    from nightdesk.research.member_books import with_listed
+    from nightdesk.research.backtest.member_books import with_listed
     from nightdesk.research.sweep.grid import points, read_axis
     from nightdesk.research.sweep.sensitivity import falling_away
     from nightdesk.research.sweep.trials import SweepSpan

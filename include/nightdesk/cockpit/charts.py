@@ -50,6 +50,16 @@ class ChartBand:
 
 
 @dataclass(frozen=True)
+class ChartMark:
+    """What happened in a session, drawn at its place: `words` stand on hover and in the table below."""
+
+    session: date
+    kind: Literal["entry", "exit", "stop", "event"]
+    words: str
+    short: bool = False
+
+
+@dataclass(frozen=True)
 class LineChart:
     """Lines over sessions, in one unit.
 
@@ -67,6 +77,10 @@ class LineChart:
         Pixels.
     legend : bool
         Whether the values beneath the cursor are told below it.
+    marks : tuple of ChartMark
+        Drawn on the first line, at their sessions.
+    shows : tuple of float
+        Values that the picture reaches to at least, whatever the lines do.
     """
 
     name: str
@@ -78,6 +92,8 @@ class LineChart:
     links: str = ""
     height: int = 240
     legend: bool = True
+    marks: tuple[ChartMark, ...] = ()
+    shows: tuple[float, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -87,6 +103,7 @@ class LineChart:
     @property
     def data(self) -> str:
         """What the browser reads, as JSON that is safe within a page."""
+        places = {day: n for n, day in enumerate(self.sessions)}
         return as_island(
             {
                 "unit": self.unit,
@@ -105,6 +122,12 @@ class LineChart:
                     for one in self.series
                 ],
                 "bands": [vars(one) for one in self.bands],
+                "marks": [
+                    {"at": places[one.session], "kind": one.kind, "words": one.words, "short": one.short}
+                    for one in sorted(self.marks, key=lambda one: one.session)
+                    if one.session in places
+                ],
+                "shows": self.shows,
             }
         )
 
@@ -121,7 +144,8 @@ class LineChart:
                     f"lowest {write(min(known))}, highest {write(max(known))}"
                 )
         span = f"from {self.sessions[0]} to {self.sessions[-1]}" if self.sessions else "without a session"
-        return f"{self.title} {span}. {'; '.join(said)}."
+        marks = f" {len(self.marks)} marks, listed below." if self.marks else ""
+        return f"{self.title} {span}. {'; '.join(said)}.{marks}"
 
 
 @dataclass(frozen=True)
@@ -134,16 +158,6 @@ class Candle:
     low: float
     close: float
     volume: float = 0.0
-
-
-@dataclass(frozen=True)
-class ChartMark:
-    """What happened in a session, drawn at its candle: `words` stand on hover and in the table below."""
-
-    session: date
-    kind: Literal["entry", "exit", "stop", "event"]
-    words: str
-    short: bool = False
 
 
 @dataclass(frozen=True)

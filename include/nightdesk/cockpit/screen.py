@@ -116,6 +116,12 @@ class Screen:
             raise HTTPException(404, f"{book} has not decided {when}.")
         return found
 
+    def more_tabs(self, book: str) -> tuple[tuple[str, str], ...]:
+        """Path and word of the pages that a started book has beside those of every book."""
+        from nightdesk.store.cockpit_screen_rows import optional_pages
+
+        return tuple((one, one.capitalize()) for one in optional_pages(self.conn, book))
+
     def address(self, *parts: str, **asked: object) -> str:
         """An address within the cockpit; parts and values are encoded."""
         path = "/".join(quote(one, safe="") for one in parts)

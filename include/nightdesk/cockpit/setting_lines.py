@@ -45,8 +45,14 @@ def setting_lines(book: Book) -> tuple[SettingLine, ...]:
 
     Read as YAML they are the book's values. A key without a default counts as one that differs.
     """
-    whole = mask_document(book.model_dump())
-    return tuple(_lines(whole, book.model_dump(exclude_defaults=True), 0))
+    whole = _as_written(mask_document(book.model_dump()))
+    return tuple(_lines(whole, _as_written(book.model_dump(exclude_defaults=True)), 0))
+
+
+def _as_written(tree: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a book's file: where it names a list of members, or a screen, that is its universe."""
+    written = {key: value for key, value in tree.items() if key != "members"}
+    return written if tree.get("members") is None else {**written, "universe": tree["members"]}
 
 
 def _lines(tree: Mapping[str, Any], stated: Any, depth: int) -> Iterator[SettingLine]:

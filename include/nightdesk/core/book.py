@@ -30,7 +30,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.expectation_terms import read_expectations
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
-from nightdesk.core.members import Flags, Membership
+from nightdesk.core.members import Flags, Membership, PairSpan
 
 
 class Book(BookKeys):
@@ -126,12 +126,24 @@ class Book(BookKeys):
         mask[:, np.isin(self.symbols, self.members.always)] = True
         return mask
 
+    def leg_mask(self, sessions: NDArray[Any]) -> Flags | None:
+        """Which members are such as legs of pairs alone when, see `Membership.leg_mask`."""
+        legs = None if self._membership is None else self._membership.leg_mask(sessions, self.symbols)
+        if legs is not None and self.members is not None:
+            legs[:, np.isin(self.symbols, self.members.always)] = False
+        return legs
+
     def off_mask(self, sessions: NDArray[Any]) -> Flags | None:
         """Which members open nothing when, see `Membership.off_mask`; what it always has is never off."""
         off = None if self._membership is None else self._membership.off_mask(sessions, self.symbols)
         if off is not None and self.members is not None:
             off[:, np.isin(self.symbols, self.members.always)] = False
         return off
+
+    @property
+    def pairs(self) -> tuple[PairSpan, ...]:
+        """The pairs that its universe's screen has found; none of another universe."""
+        return () if self._membership is None else self._membership.pairs
 
     def is_simulated(self, account: str) -> bool:
         """Whether an account is one of ours, in the database, and no real broker's."""

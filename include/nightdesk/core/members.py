@@ -143,15 +143,12 @@ class Membership:
         bool ndarray of shape (n_sessions, n_symbols)
             Row t is a function of the spans that begin by session t.
         """
-        out = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
-        column = {symbol: n for n, symbol in enumerate(symbols)}
-        own = [one for one in self.spans if one.symbol in column]
-        begins = np.searchsorted(sessions, np.array([one.first for one in own], dtype="datetime64[D]"))
-        lasts = [one.last or date.max for one in own]
-        ends = np.searchsorted(sessions, np.array(lasts, dtype="datetime64[D]"), side="right")
-        for one, begin, end in zip(own, begins.tolist(), ends.tolist(), strict=True):
-            out[begin:end, column[one.symbol]] = True
-        return out
+        return _mask(self.spans, sessions, symbols)
+
+    def leg_mask(self, sessions: NDArray[Any], symbols: Sequence[str]) -> Flags | None:
+        """Which members are such as legs of pairs alone when, as `mask`; None where that is never so."""
+        out = _mask(self.legs, sessions, symbols)
+        return out if out.any() else None
 
     def off_mask(self, sessions: NDArray[Any], symbols: Sequence[str]) -> Flags | None:
         """Which members open nothing when, in the shape of `mask`; None where that is never so."""
@@ -166,6 +163,19 @@ class Membership:
             if row < len(sessions) and sessions[row] == day:
                 out[row, column[one.symbol]] = True
         return out if out.any() else None
+
+
+def _mask(spans: Sequence[MemberSpan], sessions: NDArray[Any], symbols: Sequence[str]) -> Flags:
+    """Which symbols have a span when, of shape (n_sessions, n_symbols)."""
+    out = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
+    column = {symbol: n for n, symbol in enumerate(symbols)}
+    own = [one for one in spans if one.symbol in column]
+    begins = np.searchsorted(sessions, np.array([one.first for one in own], dtype="datetime64[D]"))
+    lasts = [one.last or date.max for one in own]
+    ends = np.searchsorted(sessions, np.array(lasts, dtype="datetime64[D]"), side="right")
+    for one, begin, end in zip(own, begins.tolist(), ends.tolist(), strict=True):
+        out[begin:end, column[one.symbol]] = True
+    return out
 
 
 def first_without(membership: Membership, sessions: NDArray[Any]) -> date | None:

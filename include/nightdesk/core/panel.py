@@ -293,11 +293,10 @@ _BY_SESSION = tuple(
 
 def book_columns(book: Book) -> tuple[Column, ...]:
     """The columns of a book's panel, `Book.panel_symbols`."""
-    continuous, index = set(book.continuous_symbols), book.volatility_index
+    # Asked once: each of them goes through the whole universe.
+    continuous, index, hours = set(book.continuous_symbols), book.volatility_index, book.hour_closes
     return tuple(
-        Column(
-            name, name in continuous, name == index and name not in book.universe, book.hour_closes.get(name)
-        )
+        Column(name, name in continuous, name == index and name not in book.universe, hours.get(name))
         for name in book.panel_symbols
     )
 

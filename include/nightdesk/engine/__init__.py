@@ -22,6 +22,7 @@ from nightdesk.engine.protective import placed_by, plan_protection
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
+from nightdesk.engine.turns import heard, with_turns
 
 __all__ = [
     "Carried",
@@ -39,6 +40,7 @@ __all__ = [
     "counted_sessions",
     "facts_at",
     "gate",
+    "heard",
     "held_quantities",
     "inject",
     "judge",
@@ -58,5 +60,6 @@ __all__ = [
     "stale_holdings",
     "targets",
     "watches_taxes",
+    "with_turns",
     "within",
 ]

@@ -41,6 +41,7 @@ from nightdesk.engine.held_arrays import counted, over_strategies
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
+from nightdesk.engine.turns import gave_way
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
 from nightdesk.portfolio import Ask, Bundles, Dropped, Sizing
@@ -180,14 +181,15 @@ def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
 
 
 def _of_members(day: Day, held: Floats) -> Day:
-    """The day without entries in what is no member: that takes no part of the capital.
+    """The day without entries in what is no member, or not for its strategy: it takes no capital.
 
     An entry on the other side of what is held still leaves that.
     """
     if day.member is True:
         return day
     enters = entered(day.direction, day.side)
-    outside = ~day.member & (enters != 0)
+    closed = ~day.member if day.legs is None else ~day.member | day.legs
+    outside = closed & (enters != 0)
     turns = outside & (enters * held < 0)
     direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
     return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))
@@ -237,7 +239,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     scale a strategy's share of the capital, by which it sizes. Of a symbol
     in quarantine nothing is sold: its price, and the signals that rest on it, are not to be trusted. The
     portfolio is scaled down, never up, to the book's volatility target, and quantities are rounded to their
-    units toward zero.
+    units toward zero. Strategies that speak in turn were heard before (`nightdesk.engine.heard`).
 
     Raises
     ------
@@ -262,7 +264,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     cause = causes(wanted, whole, held, ended, day)
     wanted, cause, forbidden = barred(desk, day, wanted, held, cause, bundles)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause, bundles)
-    dropped = (*forbidden, *dropped)
+    dropped = (*gave_way(desk, day), *forbidden, *dropped)
     unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0
@@ -285,6 +287,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             target_distance=target,
             reduce_to=asked.reduce_to,
             bundles=None if bundles is None else bundles_after(bundles, held, quantity),
+            turns={name: one.states for name, one in day.spoken.items()},
         ),
         unscaled=unscaled,
         scale=scale,

@@ -29,7 +29,7 @@ from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
-from nightdesk.strategies import Strategy
+from nightdesk.strategies import InTurn, Strategy
 from nightdesk.strategies.learning import LearningStrategy
 from nightdesk.strategies.strategy import NO_PLAN, SignalSide
 
@@ -287,9 +287,24 @@ class Desk:
         }
 
     @cached_property
+    def of_bundles(self) -> NDArray[np.bool_]:
+        """Which strategies trade in bundles, of shape (n_strategies, 1)."""
+        return np.array([[one.bundles] for one in self.strategies.values()], dtype=np.bool_)
+
+    @cached_property
     def has_bundles(self) -> bool:
         """Whether a strategy says bundles."""
         return any(one.bundles for one in self.strategies.values())
+
+    @cached_property
+    def in_turn(self) -> Mapping[str, InTurn]:
+        """The strategies that speak in turn."""
+        return {name: one for name, one in self.strategies.items() if isinstance(one, InTurn)}
+
+    @cached_property
+    def stops_itself(self) -> NDArray[np.bool_]:
+        """Whether a strategy's own signals end what loses too much, of shape (n_strategies, 1)."""
+        return np.array([[one.stops_itself] for one in self.strategies.values()])
 
     @cached_property
     def tables_with_figures(self) -> frozenset[str]:
@@ -394,12 +409,14 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
-        if sizing[name].by_stop and _exit_plan(book.strategies[name], strategy).stop is None:
+        stops = strategy.stops_itself or _exit_plan(book, name, strategy).stop is not None
+        if sizing[name].by_stop and not stops:
             raise Refused(
                 f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
                 f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
             )
     _refuse_shorts_without_margin(book, made)
+    _refuse_no_pairs(book, made)
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
@@ -425,7 +442,11 @@ def resolve(book: Book) -> Desk:
         sizing=sizing,
         rules=rules,
         factor_names=names,
-        look_back=factors.look_back(names),
+        look_back=max(
+            factors.look_back(names),
+            *(one.look_back for one in made.values() if isinstance(one, InTurn)),
+            0,
+        ),
         max_weight=np.array([one.max_weight for one in instruments], dtype=np.float64),
         volatility_target=np.array([one.volatility_target for one in instruments], dtype=np.float64),
         costs=np.array([book.costs_of(symbol).total for symbol in book.symbols], dtype=np.float64),
@@ -454,6 +475,17 @@ def _check_symbols(book: Book, name: str, strategy: Strategy) -> None:
             f"{error}; the universe is a list whose members change: what a strategy names by itself stands "
             "under universe.always"
         ) from error
+
+
+def _refuse_no_pairs(book: Book, made: Mapping[str, Strategy]) -> None:
+    """Refuse strategies of pairs that a screen finds in a book whose universe looks for none."""
+    screen = None if book.members is None else book.members.screen
+    for name, one in made.items():
+        if one.needs_found_pairs and (screen is None or screen.pairs is None):
+            raise Refused(
+                f"strategies.{name}: there is no pair for it; name some under its params.pairs, "
+                "such as [[KO, PEP]], or let the universe's screen look for them: universe.screen.pairs"
+            )
 
 
 def _rules_that_come_with(book: Book) -> tuple[str, ...]:
@@ -520,7 +552,7 @@ def _check(book: Book, rules: Sequence[Rule]) -> None:
 
 
 def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Sequence[str]) -> None:
-    """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
+    """Refuse factors over hours in a daily book, and strategies of sessions in an hourly one."""
     hourly = [name for name in names if name.startswith(factors.HOURLY)]
     if book.schedule.rhythm == "daily" and hourly:
         ways = [
@@ -532,12 +564,13 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
             f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
             f"set it to hourly, or take others{''.join(ways)}"
         )
-    learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
-    if book.schedule.rhythm == "hourly" and learning:
-        raise Refused(
-            f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
-            "set schedule to daily, or take another strategy"
-        )
+    for name, one in made.items() if book.schedule.rhythm == "hourly" else ():
+        if isinstance(one, LearningStrategy | InTurn):
+            by = "learns from" if isinstance(one, LearningStrategy) else "measures"
+            raise Refused(
+                f"strategies.{name}: it {by} sessions, and the book decides hourly; "
+                "set schedule to daily, or take another strategy"
+            )
 
 
 def _refuse_unread_facts(book: Book, names: Sequence[str]) -> None:

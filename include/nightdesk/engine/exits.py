@@ -314,6 +314,7 @@ def distances_after(
 def stops_of_entries(desk: Desk, day: Day) -> Floats:
     """Dollars from the price to the stop of what is opened now; (n_strategies, n_symbols).
 
+    It is that of the exit plan, and where a strategy says by itself what an entry loses at its stop, that.
     NaN where a strategy has no stop, where the price or the ATR that it is made from is missing, and in a
     book of which no sizing method asks for it.
     """
@@ -322,7 +323,9 @@ def stops_of_entries(desk: Desk, day: Day) -> Floats:
     stop, out = desk.planned_exits[0], desk.no_stops
     if stop.any_atr:
         out = np.where(stop.atr > 0.0, stop.atr * day.factors[ATR], out)
-    return np.where(stop.share > 0.0, stop.share * day.price, out)
+    out = np.where(stop.share > 0.0, stop.share * day.price, out)
+    own = day.loss_at_stop
+    return out if own is None else np.where(np.isfinite(own), own * day.price, out)
 
 
 def _from_here_on(

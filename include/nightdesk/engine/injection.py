@@ -20,7 +20,8 @@ from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
 from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.engine.market import Market
-from nightdesk.strategies import Direction, Signals, SignalSide
+from nightdesk.strategies import Direction, InTurn, Signals, SignalSide
+from nightdesk.strategies.strategy_registry import STRATEGIES
 
 #: The columns of a file of injections, all of them needed.
 COLUMNS = ("session", "strategy", "symbol", "direction", "confidence")
@@ -177,7 +178,7 @@ def _read(cells: Mapping[str, str], place: str, book: Book, schedule: Schedule) 
     session = _session(cells["session"], place, schedule)
     return Injection(
         as_of=_decision(cells.get(AS_OF, ""), session, place, schedule),
-        strategy=_known(cells["strategy"], "strategy", tuple(book.strategies), place, book),
+        strategy=_speaking_at_once(cells["strategy"], place, book),
         symbol=_known(cells["symbol"], "symbol", book.symbols, place, book),
         direction=_direction(cells["direction"], place),
         confidence=_confidence(cells["confidence"], place),
@@ -224,6 +225,17 @@ def _known(text: str, what: str, known: Sequence[str], place: str, book: Book) -
     if text not in known:
         raise Refused(f"{place}: {what}: found {text!r}; book {book.name} has {', '.join(known)}")
     return text
+
+
+def _speaking_at_once(text: str, place: str, book: Book) -> str:
+    """A strategy whose signals others may take the place of: those made in turn leave states behind."""
+    name = _known(text, "strategy", tuple(book.strategies), place, book)
+    if issubclass(STRATEGIES.find(book.strategies[name].kind or name, f"{place}: strategy"), InTurn):
+        raise Refused(
+            f"{place}: strategy: {name} makes its signals in turn, from what it holds and where it stood "
+            "before, so none is injected in its name: name another strategy"
+        )
+    return name
 
 
 def _direction(text: str, place: str) -> Direction:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from datetime import date, datetime
 from functools import cached_property, partial
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
 from nightdesk.portfolio import Bundles, Dropped, portfolio_volatility
 from nightdesk.risk import NO_LOSS, Answer, Override, PeriodLows, RiskEvent, RiskState
+from nightdesk.strategies.in_turn import Spoken
 from nightdesk.strategies.strategy import BundleCodes, Codes, all_long
 
 #: What a number is of, which says what a corporate action makes of it.
@@ -47,6 +48,8 @@ class Carried:
         Units, absolute, down to which a reduction that was begun goes on until no more is held.
     bundles : Bundles or None
         What belongs together from this decision on; None in a book without bundles.
+    turns : mapping of strategy name to tuple of states
+        What strategies that speak in turn left to their next turn; empty in a book without any.
     """
 
     allocation: Floats = field(metadata={"kind": "share"})
@@ -54,17 +57,23 @@ class Carried:
     target_distance: Floats = field(metadata={"kind": "dollars"})
     reduce_to: Floats = field(metadata={"kind": "units"})
     bundles: Bundles | None = None
+    turns: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Names of all arrays that are carried, without those of bundles."""
-        return tuple(one.name for one in fields(cls) if one.name != "bundles")
+        return tuple(one.name for one in fields(cls) if "kind" in one.metadata)
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Floats], bundles: Bundles | None = None) -> Self:
+    def of(
+        cls,
+        arrays: Mapping[str, Floats],
+        bundles: Bundles | None = None,
+        turns: Mapping[str, tuple[Any, ...]] | None = None,
+    ) -> Self:
         """From the arrays by their names."""
         allocation, stop, target, reduce_to = (arrays[name] for name in cls.names())
-        return cls(allocation, stop, target, reduce_to, bundles)
+        return cls(allocation, stop, target, reduce_to, bundles, turns or {})
 
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> Self:
@@ -80,7 +89,8 @@ class Carried:
         """The same in units and dollars after a session's corporate actions.
 
         Of a symbol that becomes another, what is carried goes over to that one: shares of capital and units
-        are added to its own, dollars a unit take the place of none.
+        are added to its own, dollars a unit take the place of none. The states of strategies that speak in
+        turn stay as they are: these restate them.
 
         Parameters
         ----------
@@ -99,9 +109,10 @@ class Carried:
             **{
                 one.name: _restated(getattr(self, one.name), one.metadata["kind"], ratios, moves)
                 for one in fields(self)
-                if one.name != "bundles"
+                if "kind" in one.metadata
             },
             bundles=None if self.bundles is None else self.bundles.restated(symbols, splits, successors),
+            turns=self.turns,
         )
 
 
@@ -217,10 +228,19 @@ class Day:
         The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
     member : bool ndarray of shape (n_symbols,), or True
         Which members of the universe may be opened in this session; True in a book that lists its symbols.
+    legs : bool ndarray of shape (n_strategies, n_symbols) or None
+        Members that a strategy does not open, since they are such as legs of pairs alone; None where none is.
     barred : Barred or None
         Entries that a condition of the book forbids; None in a book without any.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
+    studies : mapping of strategy name to object
+        What strategies that speak in turn measured of the session.
+    spoken : mapping of strategy name to Spoken
+        What they said of it, where they were heard (`nightdesk.engine.turns.heard`).
+    loss_at_stop : ndarray of shape (n_strategies, n_symbols), or None
+        Share of an entry's value that is lost where its strategy stops it; NaN where it says none. None in a
+        book none of whose strategies does.
     made : DayTerms or None
         Its `terms`, where they were made before. A day that `replace` makes of it has none.
     """
@@ -252,7 +272,11 @@ class Day:
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
     member: Flags | Literal[True] = True
+    legs: Flags | None = None
     barred: Barred | None = None
+    studies: Mapping[str, Any] = field(default_factory=dict)
+    spoken: Mapping[str, Spoken] = field(default_factory=dict)
+    loss_at_stop: Floats | None = None
     made: InitVar[DayTerms | None] = None
     _made: DayTerms | None = field(init=False, compare=False, repr=False)
 

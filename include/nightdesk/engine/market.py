@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -78,8 +78,14 @@ class Market:
         What the rows have beside that where they are hours.
     member : bool ndarray of shape (n_sessions, n_symbols) or None
         Who is a member of the universe; None in a book that lists its symbols.
+    studies : mapping of strategy name to sequence, length n_sessions
+        What strategies that speak in turn measured, where the signals were made from the factors.
+    turns : mapping of strategy name to tuple of states, length n_sessions
+        What their decisions left, in a market whose sessions were decided.
     off : bool ndarray of shape (n_sessions, n_symbols) or None
         Which members open nothing for the session; None where all may.
+    legs : bool ndarray of shape (n_sessions, n_symbols) or None
+        Which members are such as legs of pairs alone; None where none is.
     """
 
     desk: Desk
@@ -120,7 +126,10 @@ class Market:
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
     member: Flags | None = None
+    studies: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    turns: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
     off: Flags | None = None
+    legs: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -136,6 +145,8 @@ class Market:
             factors=self.factors,
             models=self.models,
             member=self.member,
+            pairs=self.desk.book.pairs,
+            turns=self.turns,
         )
 
     def newest(self, count: int = 2) -> Market:
@@ -165,6 +176,9 @@ class Market:
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
             member=None if self.member is None else self.member[first:],
             off=None if self.off is None else self.off[first:],
+            legs=None if self.legs is None else self.legs[first:],
+            studies={name: [one[t] for t in range(first, len(self))] for name, one in self.studies.items()},
+            turns={name: states[first:] for name, states in self.turns.items()},
         )
 
     def day(self, t: int) -> Day:
@@ -203,7 +217,9 @@ class Market:
             bundle=None if self.bundle is None else self.bundle[t],
             ratio=None if self.ratio is None else self.ratio[t],
             member=self._may_open(t),
+            legs=None if self.legs is None else self.legs[t] & ~self.desk.of_bundles,
             barred=None if self._barred is None else self._barred.row(t),
+            studies={name: one[t] for name, one in self.studies.items()},
             made=self._terms.row(t),
         )
 
@@ -404,6 +420,8 @@ _OF_OTHER_SHAPES = frozenset(
         "factors",
         "signals",
         "models",
+        "studies",
+        "turns",
         "injected",
         "bad_opens",
         "hours",
@@ -411,6 +429,7 @@ _OF_OTHER_SHAPES = frozenset(
         "ratio",
         "member",
         "off",
+        "legs",
     }
 )
 _BY_SESSION = tuple(one.name for one in fields(Market) if one.name not in _OF_OTHER_SHAPES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +67,11 @@ def observe(
         entries_allowed = np.ones(len(panel), dtype=bool)
     sound = usable(panel, withheld.bars)
     models: Mapping[str, tuple[Model, ...]] = {}
+    studies: Mapping[str, Sequence[Any]] = {}
     if signals is None:
-        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index, member)
+        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index, member, desk.book.pairs)
         signals, models = _spoken(desk, view)
+        studies = {name: one.study(view) for name, one in desk.in_turn.items()}
     bundle, ratio = bundles_by_session(desk.strategies, signals) if desk.has_bundles else (None, None)
     vix = newest_close(sound, desk.book.volatility_index)
     events = with_adjustments(desk, panel)
@@ -102,6 +105,8 @@ def observe(
         ratio=ratio,
         member=member,
         off=desk.book.off_mask(panel.sessions),
+        legs=desk.book.leg_mask(panel.sessions),
+        studies=studies,
     )
 
 

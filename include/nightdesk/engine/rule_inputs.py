@@ -22,8 +22,10 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
 
     A position has the nearest of its strategy's stop and its symbol's (where that leaves it entirely). An
     addition is bought at the price of the decision, so it risks the distance of its stop; without a stop it
-    risks all of the price. Of strategies on opposite sides those on the side of the net position count; where
-    that grows because the other side shrinks, what it grows by is theirs, held already.
+    risks all of the price. A strategy that stops itself by its signals needs no stop, and says no price at
+    which it would: it risks all of the price too. Of strategies on opposite sides those on the side of the
+    net position count; where that grows because the other side shrinks, what it grows by is theirs, held
+    already.
     """
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
@@ -37,14 +39,14 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     added = np.where(np.sign(added) == side, added, 0.0)
     fresh = np.fmin(distance, price * leave)
     risked = np.where(np.isfinite(fresh), fresh, price)
-    opposed = ~added.any(axis=0)
+    opposed, needs = ~added.any(axis=0), ~desk.stops_itself
     grown = np.where(opposed & (np.sign(held) == side), held, added)
     return Protection(
         held_risk=day.multiplier
         * _per_unit(to_stop, np.where(np.sign(held) == np.sign(held.sum(axis=0)), held, 0.0)),
         added_risk=day.multiplier * _per_unit(np.where(opposed, to_stop, risked), grown),
-        bare=((held != 0.0) & ~np.isfinite(nearest)).any(axis=0),
-        bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh))).any(axis=0),
+        bare=((held != 0.0) & ~np.isfinite(nearest) & needs).any(axis=0),
+        bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh)) & needs).any(axis=0),
     )
 
 

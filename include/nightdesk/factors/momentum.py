@@ -20,6 +20,12 @@ def momentum(source: Source, n: int) -> Floats:
     return _growth(source.close, n, 0)
 
 
+@factor("log_close", look_back=lambda: 1, by_column=True)
+def log_close(source: Source) -> Floats:
+    """Natural logarithm of the adjusted close: differences of it are log returns."""
+    return np.log(source.close)
+
+
 @factor("sum_{n}", look_back=lambda n: n + 1, by_column=True)
 def sum_of_returns(source: Source, n: int) -> Floats:
     """Sum of the last n simple returns of adjusted closes, not compounded; all of them must be there."""

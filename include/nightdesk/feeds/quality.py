@@ -324,9 +324,10 @@ def _of_own(own: Sequence[OwnVerdict], consequence: CheckConsequence, panel: Pan
 
 def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
     """What is measured symbol by symbol; of an option that is over, nothing that speaks of a missing bar."""
-    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
+    contracts = book.contracts
+    options = {symbol: one.option for symbol, one in contracts.items() if one.option is not None}
     measured = measure(panel, book.quality, index=book.volatility_index, options=options, compare=compare)
-    over = _over(panel, {symbol: book.contracts[symbol] for symbol in options})
+    over = _over(panel, {symbol: contracts[symbol] for symbol in options})
     for name in (*_OF_ABSENCE, "no_bar") if options else ():
         measured.by_check[name][over] = np.nan
     return measured

@@ -1,6 +1,6 @@
 """From signals to the positions that a book wants."""
 
-from nightdesk.portfolio import allocation, atr_risk, leverage_sizing, stop_risk, weight
+from nightdesk.portfolio import allocation, atr_risk, leverage_sizing, pair_sizing, stop_risk, weight
 from nightdesk.portfolio.bundles import Bundles, Legs, brought_even
 from nightdesk.portfolio.filters import Dropped
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
@@ -21,6 +21,7 @@ __all__ = [
     "leverage_sizing",
     "make",
     "names",
+    "pair_sizing",
     "portfolio_returns",
     "portfolio_volatility",
     "register",

@@ -24,21 +24,23 @@ class Dropped:
         Row and column of the entry.
     filter : str
         "superseded" by a more confident entry in the same symbol, "correlated" with another symbol that
-        is held or was accepted before, the "bundle" is not opened, since another leg of it is not, or a
-        "condition" on entries does not hold, by which additions are taken away too.
+        is held or was accepted before, the "bundle" is not opened, since another leg of it is not, a
+        "condition" on entries does not hold, by which additions are taken away too, or the "pair" gave way to
+        another one in a symbol.
     other : int
-        Row of the strategy that superseded it; column of the symbol that it moves with, or of the other leg;
-        place of the condition among those of the strategy.
+        Row of the strategy that superseded it; column of the symbol that it moves with, of the other leg, or
+        of the symbol that another pair has; place of the condition among those of the strategy.
     value, limit : float
         Confidences of the entry and of the other; correlation and its limit; units of the other leg that are
-        wanted, and that a unit of the bundle has; 0 and 1 of a condition.
+        wanted, and that a unit of the bundle has; 0 and 1 of a condition; abs(z) of the pair and of the
+        other, 0 where that is held already.
     words : str
-        What was found of a condition, with its values; empty of others, whose numbers say it.
+        What was found of a condition, or of a pair, with its values; empty of others, whose numbers say it.
     """
 
     strategy: int
     symbol: int
-    filter: Literal["superseded", "correlated", "bundle", "condition"]
+    filter: Literal["superseded", "correlated", "bundle", "condition", "pair"]
     other: int
     value: float
     limit: float

@@ -73,8 +73,9 @@ class Ask:
     multiplier : ndarray or float
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
     stop_distance : ndarray or float
-        Dollars from the price to the stop of the strategy's exit plan, of what is opened now; NaN where it
-        has none or it is not known. A method that is not `by_stop` need not be told.
+        Dollars from the price to the stop of the strategy's exit plan, or to where it stops itself, of what
+        is opened now; NaN where it has none or it is not known. A method that is not `by_stop` need not be
+        told.
     """
 
     held: Floats
@@ -147,7 +148,8 @@ class Sizing(ABC):
         Whether each number that it gives depends on those of its own strategy and symbol alone. Then the
         strategies of the same parameters are sized by one call.
     by_stop : bool
-        Whether it needs the stop of the exit plan: a strategy without one is refused.
+        Whether it needs the stop of the exit plan: a strategy is refused that has none and does not stop
+        itself.
     """
 
     name: ClassVar[str]

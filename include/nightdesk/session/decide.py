@@ -12,7 +12,7 @@ from nightdesk import engine
 from nightdesk.core.cell_figures import Figures, figures_of_cell
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
-from nightdesk.engine import Carried, State, Targets
+from nightdesk.engine import Carried, Day, State, Targets
 from nightdesk.engine.exits import other_of
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
@@ -24,8 +24,9 @@ from nightdesk.session.loading import session_day, session_market, session_state
 from nightdesk.session.reading_ahead import decision_asks, ledger_asks, stored_orders_asks
 from nightdesk.session.risk_state import keep_risk
 from nightdesk.session.sequencing import in_turn
+from nightdesk.session.signals import session_view, signal_rows
 from nightdesk.session.tax import keep_view, taxed
-from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.session.writing import Saver, StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import (
     all_silent,
@@ -41,6 +42,7 @@ from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import cross_rows, intent_rows, order_rows, orders_of, planned_event
 from nightdesk.store.protection_rows import protection_rows, resting_orders
 from nightdesk.store.risk_report_rows import risk_report_rows
+from nightdesk.store.turn_rows import state_rows
 from nightdesk.strategies.strategy import Codes
 
 
@@ -49,6 +51,7 @@ def targets(context: Context) -> StepOutcome:
     with in_turn(context):
         with reading_once(context.conn, decision_asks(context)):
             state, day = session_state(context), session_day(context)
+        day = engine.heard(context.desk, state, day)
         wanted = engine.targets(context.desk, state, day)
         rows = _by_position(
             context,
@@ -65,6 +68,7 @@ def targets(context: Context) -> StepOutcome:
         if wanted.bundles is not None:
             rows = _with_bundles(context, rows, wanted.bundles)
         with saving(context) as save:
+            _keep_turns(context, save, day)
             save.speaking("targets", {}, rows, by=("held", "quantity", "cause", *Carried.names()))
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
@@ -73,6 +77,18 @@ def targets(context: Context) -> StepOutcome:
             told = {"barred": barred} if context.desk.entry_conditions else {}
             save.done(changes=changes, scale=f"{wanted.scale:.4f}", **told)
         return save.outcome()
+
+
+def _keep_turns(context: Context, save: Saver, day: Day) -> None:
+    """Keep what strategies said in their turn, and what they leave to the next one."""
+    for name, one in day.spoken.items():
+        speaker = context.desk.strategies[name]
+        seen = replace(session_view(context), turns={name: (one.states,)})
+        rows = signal_rows(context, name, one.signals, speaker.figures(seen, one.signals))
+        save.speaking("signals", {"strategy": name}, rows, by=("direction", "reason"))
+        save.flush()  # a table is named once a statement
+    for table, left in state_rows({name: one.states for name, one in day.spoken.items()}).items():
+        save.rows(table, left)
 
 
 def gate(context: Context) -> StepOutcome:

@@ -30,6 +30,7 @@ from nightdesk.store.decision_rows import (
 )
 from nightdesk.store.ledger_rows import dated_marks, read_ledger, read_mark, read_marks
 from nightdesk.store.order_rows import dated_fills
+from nightdesk.store.turn_rows import states_before, studies_of
 
 #: No exchange stays closed for longer: within it lies the last mark before a week or month.
 _LONGEST_CLOSURE = timedelta(days=30)
@@ -94,6 +95,7 @@ def session_day(context: Context) -> Day:
         strength=said.strength,
         previous_direction=previous_direction,
         previous_side=previous_side,
+        studies=studies_of(context.conn, context.book.name, context.as_of, tuple(context.desk.in_turn)),
     )
 
 
@@ -124,6 +126,10 @@ def session_state(context: Context) -> State:
     book, settled = context.book.name, settled_state(context)
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     carried = carried_before(context.conn, book, context.as_of, names, symbols, Carried.names())
+    in_turn = tuple(context.desk.in_turn)
+    turns = states_before(context.conn, book, context.as_of, in_turn) if in_turn else {}
+    if any(turns.values()) and not carried:  # of a list of members, in which nothing else says anything
+        carried = {name: np.zeros((len(names), len(symbols))) for name in Carried.names()}
     bundles = None
     if context.desk.has_bundles:
         found = bundles_before(context.conn, book, context.as_of, names, symbols)
@@ -134,7 +140,7 @@ def session_state(context: Context) -> State:
         settled,
         facts=session_facts(context),
         risk=risk_before(context),
-        carried=Carried.of(carried, bundles) if carried else None,
+        carried=Carried.of(carried, bundles, turns) if carried else None,
         periods=_periods(context) if context.desk.asks_for("periods") else NO_LOSS,
     )
 

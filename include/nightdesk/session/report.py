@@ -49,9 +49,11 @@ from nightdesk.session.mails import keep_mails
 from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.notices import speaks
+from nightdesk.session.pair_lines import pair_lines
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
+from nightdesk.session.screen_lines import decision_screen_lines
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.signals import session_view
 from nightdesk.session.unsent_orders import unsent_notes
@@ -84,6 +86,7 @@ from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import sealed_because
+from nightdesk.store.turn_rows import states_of
 from nightdesk.strategies import Signals, SignalSide, spoken
 
 if TYPE_CHECKING:
@@ -178,7 +181,8 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     state = read_risk_state(conn, book.name, as_of)
     findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
-    gone = leaving_symbols(context) - {one.symbol for one in positions}
+    left, held = leaving_symbols(context), {one.symbol for one in positions}
+    gone = left - held
     sources = bar_sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
@@ -244,6 +248,8 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         sources=sources,
         accounts=_accounts(context),
         early_ends=early_ends(context),
+        screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
+        pairs=pair_lines(conn, book.name, as_of),
         notes=tuple(
             f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
@@ -485,7 +491,8 @@ def reasons_of(context: Context) -> Reasons:
             (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)
             for row in rows
         }
-    view = session_view(context)
+    view, speakers = session_view(context), tuple(context.desk.in_turn)
+    turns = states_of(context.conn, context.book.name, context.as_of, speakers) if speakers else {}
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
@@ -493,7 +500,8 @@ def reasons_of(context: Context) -> Reasons:
             continue
         ordered = [own.get(symbol, _SILENT) for symbol in context.book.symbols]
         try:
-            seen, speechless = replace(view, models=live_models(context, strategy)), ""
+            models = live_models(context, strategy)
+            seen, speechless = replace(view, models=models, turns={name: (turns.get(name, ()),)}), ""
         except Refused as error:  # its words are lost; the report is not
             seen, speechless = view, str(error)
         said = Signals(

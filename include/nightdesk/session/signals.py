@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from nightdesk.core.cell_figures import Figures, figures_of_cell
 from nightdesk.core.errors import Refused
-from nightdesk.core.panel import Floats
+from nightdesk.core.panel import Floats, Panel
 from nightdesk.engine import overlay
 from nightdesk.factors import STANDARD, compute
 from nightdesk.regime import classify
@@ -21,6 +22,7 @@ from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import STORED_SIDES, factor_set, read_factors
 from nightdesk.store.run_rows import sealed_because
+from nightdesk.store.turn_rows import studies_of, study_rows
 from nightdesk.strategies import LearningStrategy, Signals, Strategy, View
 from nightdesk.strategies.bundle_signals import check_bundles
 from nightdesk.strategies.strategy import BAR
@@ -29,19 +31,16 @@ from nightdesk.strategies.strategy import BAR
 def factors(context: Context) -> StepOutcome:
     """The desk's own factors, those that the book needs and shows, of every symbol at the session.
 
-    A sealed session keeps the list that it has: what pages show may change, and is no difference of it.
+    With them what strategies that speak in turn measure of it. A sealed session keeps the list that it has:
+    what pages show may change, and is no difference of it.
     """
     names = _listed(context)
     panel, told = context.usable_panel(), context.sentiment()
     book = context.book
-    values = compute(
-        panel,
-        names,
-        benchmark=book.benchmark,
-        universe=len(book.symbols),
-        member=book.member_mask(panel.sessions),
-    )
+    member = book.member_mask(panel.sessions)
+    values = compute(panel, names, benchmark=book.benchmark, universe=len(book.symbols), member=member)
     table = np.stack([values[name][-1] for name in names], axis=1)
+    studied = _studied(context, panel, values) if context.desk.in_turn else {}
     with saving(context) as save:
         number = factor_set(context.conn, names)
         rows = [
@@ -49,11 +48,21 @@ def factors(context: Context) -> StepOutcome:
             for n, symbol in enumerate(panel.symbols)
         ]
         save.rows("factors", rows)
+        for into, measured in studied.items():
+            save.rows(into, measured)
         if told is not None:
             save.rows("sentiments", _sentiments(context, told))
         heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
         save.done(symbols=len(rows), factors=len(names), **heard)
     return save.outcome()
+
+
+def _studied(context: Context, panel: Panel, values: Mapping[str, Floats]) -> dict[str, list[dict[str, Any]]]:
+    """What strategies that speak in turn measure of the session, as rows by table."""
+    book, last = context.book, len(panel) - 1
+    member = book.member_mask(panel.sessions)
+    view = View.of(panel, values, book.symbols, book.volatility_index, member, book.pairs)
+    return study_rows({name: one.study(view, last)[last] for name, one in context.desk.in_turn.items()})
 
 
 def _listed(context: Context) -> tuple[str, ...]:
@@ -105,6 +114,8 @@ def signals(context: Context, strategy: str) -> StepOutcome:
             f"{strategy} is not a strategy of book {context.book.name}: "
             f"known are {', '.join(context.desk.strategies)}"
         )
+    if strategy in context.desk.in_turn:
+        return _waits_for_its_turn(context, strategy)
     with reading_once(context.conn, signals_asks(context)):
         speaker, view = context.desk.strategies[strategy], session_view(context)
     fresh = fresh_model(context, speaker) if isinstance(speaker, LearningStrategy) else None
@@ -118,13 +129,22 @@ def signals(context: Context, strategy: str) -> StepOutcome:
             context.book.symbols,
             context.injected,
         )
-        rows = _signal_rows(context, strategy, spoken, speaker.figures(view, spoken))
+        rows = signal_rows(context, strategy, spoken, speaker.figures(view, spoken))
         save.speaking("signals", {"strategy": strategy}, rows, by=("direction", "injected"))
         buys = int((spoken.direction > 0).sum())
         sells = int((spoken.direction < 0).sum())
         mine = [one for one in context.injected if one.strategy == strategy]
         marked = {"injected": len(mine)} if mine else {}
         save.done(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
+    return save.outcome()
+
+
+def _waits_for_its_turn(context: Context, strategy: str) -> StepOutcome:
+    """Of a strategy that speaks in turn: what it measured is there; it is heard when targets are made."""
+    session_factors(context)
+    measured = studies_of(context.conn, context.book.name, context.as_of, [strategy])[strategy]
+    with saving(context) as save:
+        save.done(measured=len(measured), heard="in turn")
     return save.outcome()
 
 
@@ -142,7 +162,8 @@ def _bundle_of(spoken: Signals, n: int) -> dict[str, Any]:
     return {"bundle": spoken.bundle[0, n], "ratio": spoken.ratio[0, n]}
 
 
-def _signal_rows(context: Context, strategy: str, spoken: Signals, figures: Figures) -> list[dict[str, Any]]:
+def signal_rows(context: Context, strategy: str, spoken: Signals, figures: Figures) -> list[dict[str, Any]]:
+    """What one strategy says of the session, of shape (1, n_symbols), as its table holds it."""
     injected = {one.symbol for one in context.injected if one.strategy == strategy}
     return [
         {
@@ -172,6 +193,7 @@ def session_view(context: Context) -> View:
         vix=day.last_close[None, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
         member=None if day.market.member is None else day.market.member[-1:],
+        pairs=book.pairs,
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from nightdesk.core.pair_records import PairFigure, PairState
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import read_rows
-from nightdesk.strategies.pair_states import PairFigure, PairState
 
 _SIDES = {1: "long", -1: "short", 0: None}
 _SIGNS = {word: sign for sign, word in _SIDES.items()}

@@ -192,6 +192,12 @@ def open_check_of(conn: Connection, book: str, session: date) -> OpenCheck | Non
     return None if row is None else OpenCheck(**row)
 
 
+def off_in_session(conn: Connection, book: str, session: date, known_by: datetime) -> dict[str, str]:
+    """Members that are off in a session as it was known by an instant, sorted, with the reason."""
+    rows = read_rows(conn, "off_in_session", book=book, session=session, known_by=known_by)
+    return {row["symbol"]: row["reason"] for row in rows}
+
+
 def screens_changed(conn: Connection, book: str, session: date, since: datetime) -> bool:
     """Whether a good screen or a check before an open, in force by a session, was stored after an instant."""
     row = read_row(conn, "screens_changed", book=book, session=session, since=since)

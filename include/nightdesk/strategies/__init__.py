@@ -8,12 +8,14 @@ from nightdesk.strategies import (
     mean_reversion,
     ml_momentum,
     news_sentiment,
+    pairs,
     rotation,
     rsi_mean_reversion,
     time_series_momentum,
     volatility_breakout,
     written_rules,
 )
+from nightdesk.strategies.in_turn import InTurn, Spoken, Turn
 from nightdesk.strategies.learning import LearningStrategy, with_models
 from nightdesk.strategies.model import Model
 from nightdesk.strategies.strategy import (
@@ -32,12 +34,15 @@ __all__ = [
     "Direction",
     "ExitDistance",
     "ExitPlan",
+    "InTurn",
     "LearningStrategy",
     "Model",
     "SignalAction",
     "SignalSide",
     "Signals",
+    "Spoken",
     "Strategy",
+    "Turn",
     "View",
     "actions",
     "cross_sectional_momentum",
@@ -48,6 +53,7 @@ __all__ = [
     "ml_momentum",
     "names",
     "news_sentiment",
+    "pairs",
     "register",
     "rotation",
     "rsi_mean_reversion",

@@ -26,17 +26,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
 
 import numpy as np
 
-from nightdesk.core.panel import Floats
-from nightdesk.factors.pair_spreads import spread_deviation, z_of
-
-Phase = Literal["candidate", "open", "cooling"]
-
-#: Why a pair is left; empty while it is not.
-Leaving = Literal["", "reached", "stop", "age", "sign", "uneven"]
+from nightdesk.core.pair_records import Leaving, PairFigure, PairState
+from nightdesk.factors.pair_spreads import z_of
 
 #: After these a pair may be entered again at once; after all others it cools.
 NO_COOLING: frozenset[Leaving] = frozenset({"reached", "sign"})
@@ -50,75 +44,6 @@ class PairTerms:
     leave: float = 0.5
     stop: float = 3.0
     sessions: int = 10
-
-
-@dataclass(frozen=True, slots=True)
-class PairFigure:
-    """What a session measured of a pair, see `nightdesk.factors.pair_spreads`; NaN where it is not known.
-
-    `listed` is whether the list in force has it, so that it may be entered; `fit_month` the fit's session.
-    """
-
-    a: str
-    b: str
-    listed: bool
-    fit_month: date | None = None
-    alpha: float = math.nan
-    beta: float = math.nan
-    spread: float = math.nan
-    z: float = math.nan
-    sigma: float = math.nan
-    volatility: float = math.nan
-    volatility_mean: float = math.nan
-    gap_a: float = math.nan
-    gap_b: float = math.nan
-    var_a: float = math.nan
-    var_b: float = math.nan
-    covariance: float = math.nan
-
-    def z_by(self, beta: float) -> float:
-        """How far the spread by the slope of another fit lies from its mean, in deviations."""
-        return float(z_of(np.array(beta), np.array(self.gap_a), np.array(self.gap_b), *self._moments))
-
-    def sigma_by(self, beta: float) -> float:
-        """The spread's deviation by the slope of another fit."""
-        return float(spread_deviation(np.array(beta), *self._moments))
-
-    @property
-    def _moments(self) -> tuple[Floats, Floats, Floats]:
-        return np.array(self.var_a), np.array(self.var_b), np.array(self.covariance)
-
-
-@dataclass(frozen=True, slots=True)
-class PairState:
-    """Where a pair stands after a decision; see the columns of the table `pair_states`.
-
-    `side` is 1 where A was bought and B sold, -1 the other way, 0 while it is not open. `beta` and `alpha`
-    are those of the entry, NaN while it is not open, and `bundle` is the code of its legs, 0 then.
-    """
-
-    a: str
-    b: str
-    phase: Phase
-    since: date
-    sessions: int = 0
-    side: int = 0
-    alpha: float = math.nan
-    beta: float = math.nan
-    z: float = math.nan
-    bundle: int = 0
-    leaving: Leaving = ""
-    reason: str = ""
-
-    @property
-    def legs(self) -> tuple[str, str]:
-        """Its two symbols."""
-        return self.a, self.b
-
-    @property
-    def name(self) -> str:
-        """As people write it."""
-        return f"{self.a}/{self.b}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +126,12 @@ def next_states(
         found = known.get(key)
         if found is None or not found.listed:
             if state.reason and state.since == session:
-                now[key] = replace(state, reason=f"{state.reason}; it is not in the list any more")
+                now[key] = replace(state, reason=_joined(state.reason, "it is not in the list any more"))
             else:
                 del now[key]
             continue
         why = _in_the_way(found, legs, terms) or _cools(cooling.get(frozenset(key)))
-        state = replace(state, z=found.z, reason=f"{state.reason}; {why}" if state.reason else why)
+        state = replace(state, z=found.z, reason=_joined(state.reason, why))
         now[key] = state
         if not why:
             wanting.append(state)
@@ -218,8 +143,8 @@ def next_states(
         if held:
             winner, size = taken[held[0]]
             less = f", whose abs(z) is {size:.2f}" if size else ""
-            reason = f"{_z(state.z)} would enter it, and {held[0]} is in {winner}{less}"
-            now[state.legs] = replace(state, reason=reason)
+            why = f"{_z(state.z)} would enter it, and {held[0]} is in {winner}{less}"
+            now[state.legs] = replace(state, reason=_joined(state.reason, why))
             given_up.append(GivenUp(now[state.legs], held[0], winner, size))
             continue
         code = next(n for n in range(1, len(used) + 2) if n not in used)
@@ -270,10 +195,10 @@ def _gone_on(
         return _flat(state, figure, terms, session)
     sides = [np.sign(one) for one in held]
     own = figure if figure is not None and (figure.a, figure.b) == state.legs else None
-    z = math.nan if own is None else own.z_by(state.beta)
+    z = math.nan if own is None else _z_by(own, state.beta)
     state = replace(state, sessions=state.sessions + 1, z=z)
     if state.leaving:
-        return replace(state, reason=f"is being left ({_words(state, terms)}), and is held still")
+        return replace(state, reason=f"{_z(z)}; held still, though {_BEING_LEFT[state.leaving]}")
     leaving: Leaving = ""
     if sides != [state.side, -state.side]:
         leaving = "uneven"
@@ -291,6 +216,12 @@ def _gone_on(
     return replace(state, reason=f"held {_count(state.sessions)}, {_z(z)}")
 
 
+def _z_by(figure: PairFigure, beta: float) -> float:
+    """How far the spread by the slope of another fit lies from its mean, in deviations."""
+    moments = (figure.gap_a, figure.gap_b, figure.var_a, figure.var_b, figure.covariance)
+    return float(z_of(*(np.array(one) for one in (beta, *moments))))
+
+
 def _flat(state: PairState, figure: PairFigure | None, terms: PairTerms, session: date) -> PairState:
     """A state of which no leg is held any more, or yet."""
     if state.sessions == 0:
@@ -305,8 +236,9 @@ def _flat(state: PairState, figure: PairFigure | None, terms: PairTerms, session
 def _cooled(state: PairState, z: float, terms: PairTerms, session: date) -> PairState:
     if abs(z) <= terms.leave:
         return PairState(*state.legs, "candidate", session, z=z, reason=f"{_z(z)} has come back")
-    first = f"{state.reason}; " if state.since == session and state.reason else ""
-    return replace(state, z=z, reason=f"{first}{_z(z)}, and it cools until abs(z) is {terms.leave:g} or less")
+    first = state.reason if state.since == session else ""
+    why = f"{_z(z)}, and it cools until abs(z) is {terms.leave:g} or less"
+    return replace(state, z=z, reason=_joined(first, why))
 
 
 def _in_the_way(figure: PairFigure, legs: Mapping[str, Leg], terms: PairTerms) -> str:
@@ -360,8 +292,18 @@ def _opened(state: PairState, figure: PairFigure, session: date, code: int) -> P
         alpha=figure.alpha,
         beta=figure.beta,
         bundle=code,
-        reason=f"{_z(figure.z)}: {bought} is bought and {sold} is sold",
+        reason=_joined(state.reason, f"{_z(figure.z)}: {bought} is bought and {sold} is sold"),
     )
+
+
+#: Why a pair is being left that is held still.
+_BEING_LEFT: Mapping[Leaving, str] = {
+    "reached": "its mean was reached",
+    "stop": "its stop was reached",
+    "age": "it was held for the most sessions",
+    "sign": "beta changed its sign",
+    "uneven": "one leg was held without the other",
+}
 
 
 def _words(state: PairState, terms: PairTerms) -> str:
@@ -373,6 +315,10 @@ def _words(state: PairState, terms: PairTerms) -> str:
         "sign": "beta has changed its sign",
         "uneven": "one leg is held without the other",
     }[state.leaving or "uneven"]
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(one for one in parts if one)
 
 
 def _count(sessions: int) -> str:

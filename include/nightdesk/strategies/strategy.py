@@ -1,7 +1,8 @@
 """What a strategy is: conditions on the factors of one session, for every symbol at once.
 
 A signal depends on no position, and on no other session: the daily run computes one row, the backtest all
-rows, with the same function. A strategy that needs yesterday's value asks for that factor (``rsi_14@1``).
+rows, with the same function. A strategy that needs yesterday's value asks for that factor (``rsi_14@1``). The
+exception are strategies that speak in turn, `nightdesk.strategies.in_turn`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nightdesk.core.calendar import Sessions
 from nightdesk.core.cell_figures import Figures
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.core.fields import Frozen
+from nightdesk.core.members import PairSpan
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.core.withheld import under_their_names
 from nightdesk.strategies.words import Texts, in_words
@@ -116,6 +118,11 @@ class View:
     member : bool ndarray of shape (n_sessions, n_symbols) or None
         Who is a member of the universe; None where all are. A strategy that compares symbols with each other
         compares members alone. What it enters of others is not opened; what it leaves of them is left.
+    pairs : tuple of PairSpan
+        Pairs that a screen has found, and in which sessions they may be entered.
+    turns : mapping of strategy name to tuple of states, length n_sessions
+        Of a strategy that speaks in turn, what each decision left (`nightdesk.strategies.in_turn`); empty
+        where no decision was made.
     """
 
     symbols: tuple[str, ...]
@@ -129,6 +136,8 @@ class View:
     factors: Mapping[str, Floats]
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
     member: NDArray[np.bool_] | None = None
+    pairs: tuple[PairSpan, ...] = ()
+    turns: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -138,6 +147,7 @@ class View:
         symbols: Sequence[str],
         volatility_index: str,
         member: NDArray[np.bool_] | None = None,
+        pairs: tuple[PairSpan, ...] = (),
     ) -> Self:
         """The view of all sessions of a panel.
 
@@ -153,6 +163,8 @@ class View:
             The column whose newest close is `vix`.
         member : bool ndarray of shape (n_sessions, n_symbols), optional
             Who is a member of the universe; all by default.
+        pairs : tuple of PairSpan, optional
+            Those of the universe's screen.
         """
         n = len(symbols)
         panel, factors = under_their_names(panel, factors)
@@ -163,6 +175,7 @@ class View:
             vix=newest_close(panel, volatility_index),
             factors={name: values[:, :n] for name, values in factors.items()},
             member=member,
+            pairs=pairs,
         )
 
     def rows(self, first: int, stop: int) -> View:
@@ -176,6 +189,8 @@ class View:
             factors={name: values[cut] for name, values in self.factors.items()},
             models={name: models[cut] for name, models in self.models.items()},
             member=None if self.member is None else self.member[cut],
+            pairs=self.pairs,
+            turns={name: states[cut] for name, states in self.turns.items()},
         )
 
 
@@ -253,6 +268,8 @@ class Strategy(ABC):
     sides: frozenset[SignalSide] = frozenset({SignalSide.LONG})
     #: Whether it says bundles: legs that trade together or not at all.
     bundles: bool = False
+    #: Whether its own signals end what loses too much, so that its positions need no stop beside them.
+    stops_itself: bool = False
 
     #: The parameter, and its value, by which it asks for no factors over hours; empty where there is none.
     without_hours: str = ""
@@ -275,6 +292,11 @@ class Strategy(ABC):
     def exit_plan(self) -> ExitPlan:
         """What ends its positions beside its signals, where the book says nothing else; nothing here."""
         return NO_PLAN
+
+    @property
+    def needs_found_pairs(self) -> bool:
+        """Whether it trades nothing but pairs that a screen of the universe finds."""
+        return False
 
     def check(self, symbols: Sequence[str], path: str) -> None:  # noqa: B027 (most ask for nothing)
         """Raise `Refused`, naming keys below `path`, when a book of these symbols is not one for it."""

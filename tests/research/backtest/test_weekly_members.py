@@ -12,8 +12,8 @@ from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.quality import examine
 from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.member_books import with_listed
 from nightdesk.research.backtest.run import Result, backtest
-from nightdesk.research.member_books import with_listed
 from nightdesk.strategies.strategy import BAR
 
 SESSIONS = 20

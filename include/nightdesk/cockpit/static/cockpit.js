@@ -56,6 +56,45 @@
     };
   }
 
+  // Upright for what buys, upside down for what sells; a diamond for what is neither.
+  function marksOf(figure, data) {
+    const hover = figure.querySelector(".hover");
+    const first = data.series[0].values;
+    return {
+      hooks: {
+        draw: (plot) => {
+          const context = plot.ctx;
+          const size = 6 * devicePixelRatio;
+          context.save();
+          for (const mark of data.marks) {
+            const value = first[mark.at];
+            if (value === null) continue;
+            const x = plot.valToPos(data.x[mark.at], "x", true);
+            const y = plot.valToPos(value, "y", true);
+            const up = (mark.kind === "entry") !== mark.short ? -1 : 1;
+            context.beginPath();
+            context.moveTo(x, y + up * size);
+            context.lineTo(x + size, y - up * size * 0.6);
+            if (mark.kind === "event") context.lineTo(x, y - up * size);
+            context.lineTo(x - size, y - up * size * 0.6);
+            context.closePath();
+            context.fillStyle = tone(SHAPES[mark.kind].tone);
+            context.strokeStyle = tone("paper");
+            context.lineWidth = devicePixelRatio;
+            context.fill();
+            context.stroke();
+          }
+          context.restore();
+        },
+        setCursor: (plot) => {
+          const said = data.marks.filter((one) => one.at === plot.cursor.idx);
+          hover.hidden = said.length === 0;
+          hover.textContent = said.map((one) => dayOf(data.x[one.at]) + ": " + one.words).join("; ");
+        },
+      },
+    };
+  }
+
   const DAYS = [1, 2, 3, 7, 14, 28, 91, 182, 364, 728, 1820, 3640].map((days) => days * 86400);
 
   function drawLines(figure, data) {
@@ -73,7 +112,9 @@
         x: { time: true },
         y: data.series.some((one) => one.area)
           ? { range: () => [Math.min(range[0] * 1.08, 0), Math.max(range[1] * 1.08, 0)] }
-          : {},
+          : data.shows.length
+            ? { range: () => [Math.min(range[0], ...data.shows), Math.max(range[1], ...data.shows)] }
+            : {},
       },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       series: [{ label: "Session", value: (plot, seconds) => (seconds === null ? "\u2013" : dayOf(seconds)) }].concat(
@@ -96,7 +137,7 @@
         { ...axis, space: 90, incrs: DAYS, values: (plot, ticks) => ticks.map(dayOf) },
         { ...axis, size: (plot, words) => Math.max(72, ...(words || []).map((one) => 16 + 7.2 * one.length)), values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
       ],
-      plugins: [bandsOf(data)],
+      plugins: [bandsOf(data)].concat(data.marks.length ? [marksOf(figure, data)] : []),
     };
     const plot = new uPlot(options, [data.x].concat(data.series.map((one) => one.values)), canvas);
     if (data.links)

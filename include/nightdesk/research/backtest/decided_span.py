@@ -63,7 +63,7 @@ def begin_span(book: Book, first: date, last: date) -> Start:
         it, or its list of members cannot be read.
     """
     from nightdesk.research.backtest.data import origin_of
-    from nightdesk.research.member_books import listed_span
+    from nightdesk.research.backtest.member_books import listed_span
 
     calendar = get_calendar(book.calendar)
     sessions = calendar.between(first, max(first, last))

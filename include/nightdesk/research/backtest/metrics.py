@@ -98,7 +98,7 @@ def target_document(judged: Iterable[performance.Aimed]) -> dict[str, dict[str, 
     return {
         one.figure: {
             "value": one.value,
-            **one.target.model_dump(),
+            **one.target.model_dump(mode="json"),
             "outcome": one.outcome,
             "beyond_the_range": one.beyond,
         }

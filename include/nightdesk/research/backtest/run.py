@@ -27,7 +27,7 @@ from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.core.schedule import schedule_of
 from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, longest_first, usable
-from nightdesk.engine import Desk, Injection, Market, StaleHolding, inject, observe, resolve
+from nightdesk.engine import Desk, Injection, Market, StaleHolding, inject, observe, resolve, with_turns
 from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
@@ -356,8 +356,10 @@ def _walked(
     """The result of walking sessions, of which `undecided` holds what is known before."""
 
     def so_far() -> Result:
+        spoken = {one.t: one.spoken for one in simulation.decided}
         return replace(
             undecided,
+            market=with_turns(undecided.market, spoken),
             decided=tuple(simulation.decided),
             events=tuple(simulation.facts),
             notes=tuple(simulation.notes),

@@ -40,6 +40,7 @@ from nightdesk.engine import (
     counted_sessions,
     facts_at,
     gate,
+    heard,
     kill_reason,
     placed_by,
     plan_all,
@@ -63,11 +64,12 @@ from nightdesk.risk import (
     period_lows,
     period_starts,
 )
+from nightdesk.strategies import Spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Everything of one session; `t` is its row in the market."""
+    """Everything of one session; `t` is its row in the market, `spoken` what strategies said in turn."""
 
     t: int
     state: State
@@ -79,6 +81,7 @@ class Decided:
     orders: tuple[Order, ...]
     crosses: tuple[Cross, ...]
     stale: tuple[StaleHolding, ...] = ()
+    spoken: Mapping[str, Spoken] = field(default_factory=dict)
     protected: tuple[Protected, ...] = ()
 
 
@@ -285,7 +288,7 @@ class Simulation:
         state = progress.state
         if state is None:
             raise ValueError("a session is settled before it is decided")
-        day = self.market.day(t)
+        day = heard(self.desk, state, self.market.day(t))
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
         orders: tuple[Order, ...] = ()
@@ -298,7 +301,8 @@ class Simulation:
         released = {one.resting for one in protected if one.releases}
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
-        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale, protected))
+        decided = Decided(t, state, *settled, wanted, gated, orders, crosses, stale, day.spoken, protected)
+        self.decided.append(decided)
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))

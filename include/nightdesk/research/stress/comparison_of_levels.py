@@ -15,8 +15,8 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.performance import compare, nav_figures, round_trips
 from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.member_books import with_listed
 from nightdesk.research.backtest.run import Result, backtest
-from nightdesk.research.member_books import with_listed
 from nightdesk.research.stress.scenarios import Scenario, fallen
 
 #: Over all scenarios without levels: the deepest drawdown and the average one that pass, shares.

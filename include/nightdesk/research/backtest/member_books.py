@@ -32,13 +32,13 @@ def listed_span(book: Book, origin: date, inception: date, last: date) -> tuple[
     Raises
     ------
     Refused
-        As `nightdesk.feeds.member_lists.read_members` and `nightdesk.research.screened_universe.screen_span`;
-        when a decided session has no member.
+        As `nightdesk.feeds.member_lists.read_members`, or `screen_span` of
+        `nightdesk.research.backtest.screened_universe`; when a decided session has no member.
     """
     if book.members is None:
         return book, ()
     if book.members.members is None:
-        from nightdesk.research.screened_universe import screen_span
+        from nightdesk.research.backtest.screened_universe import screen_span
 
         screened = screen_span(book, origin, inception, last)
         return book.with_members(screened.membership, origin, last), screened.words

@@ -71,9 +71,9 @@ class ScreenedSpan:
             )
         else:
             told.append(
-                f"survivors: WARNING: none of the {self.pool:,} stocks of the pool was ever delisted. The "
-                "pool holds only what survived to this day, so the result is better than it could have been: "
-                "name a source of listings that keeps what was delisted"
+                f"survivors: WARNING: none of the {self.pool:,} stocks of the pool was delisted by the end. "
+                "Where its source keeps only what survived to this day, the result is better than it "
+                "could have been: name a source of listings that keeps what was delisted"
             )
         told += [f"screen of {at:%Y-%m-%d} failed: {why}" for at, why in self.failed]
         return tuple(told)

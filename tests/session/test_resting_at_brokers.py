@@ -1,0 +1,156 @@
+"""Weeks of a book whose stops and targets rest at a real broker, with a bad answer every evening."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.fakes.alpaca import FakeAlpaca
+from tests.fakes.alpaca import Fault as AlpacaFault
+from tests.fakes.ibkr import Fault as IbkrFault
+from tests.fakes.ibkr import IbkrGateway
+from tests.matrices.broker_faults import READ_SECONDS, AlpacaFaults, BrokerFaults, IbkrFaults
+from tests.session.alpaca_desk import at_alpaca
+from tests.session.brokered_desk import BrokeredDesk
+from tests.session.ibkr_desk import CLIENT_ID, at_ibkr
+from tests.session.small_desk import SmallDesk, instant, session
+
+from nightdesk.core.account_terms import MAIN
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.operations.verify import verify
+from nightdesk.orders.resting import protects
+from nightdesk.session import protection, reconcile
+from nightdesk.session.broker_session import contact
+from nightdesk.store.order_rows import find_order
+from nightdesk.store.protection_rows import protections_of
+
+SESSIONS = 12
+#: How often Airflow tries a step of the evening.
+TRIES = 4
+BEFORE_THE_FIRST = get_calendar().known_from(session(-1))
+
+#: The bad answer of each evening, by turns.
+NIGHTS: dict[str, tuple[tuple[str, Enum] | None, ...]] = {
+    "alpaca": (
+        None,
+        ("submit", AlpacaFault.TIMEOUT_AFTER),
+        ("cancel", AlpacaFault.TIMEOUT_AFTER),
+        ("submit", AlpacaFault.TIMEOUT_BEFORE),
+        ("cancel", AlpacaFault.TIMEOUT_BEFORE),
+        ("order", AlpacaFault.STALE),
+        ("query", AlpacaFault.TRUNCATED),
+        ("cancel", AlpacaFault.BAD_GATEWAY),
+        ("open_orders", AlpacaFault.STALE),
+        ("submit", AlpacaFault.GATEWAY_TIMEOUT),
+    ),
+    "ibkr": (
+        None,
+        ("submit", IbkrFault.SILENT_AFTER),
+        ("cancel", IbkrFault.SILENT_AFTER),
+        ("submit", IbkrFault.DROP_BEFORE),
+        ("cancel", IbkrFault.DROP_BEFORE),
+        ("query", IbkrFault.EMPTY),
+        ("orders", IbkrFault.TRUNCATED),
+        ("cancel", IbkrFault.DROP_AFTER),
+        ("fills", IbkrFault.EMPTY),
+        ("submit", IbkrFault.DROP_AFTER),
+    ),
+}
+
+
+class RestingDesk:
+    """A desk with its broker and the bad answers of that."""
+
+    def __init__(self, desk: BrokeredDesk, faults: BrokerFaults) -> None:
+        self.desk, self.faults = desk, faults
+
+    def evening(self, number: int, bad: tuple[str, Enum] | None) -> None:
+        """Decide a session, tried again as Airflow does."""
+        self.desk.evening(number)
+        if bad is not None:
+            self.faults.arm(*bad)
+        for attempt in range(TRIES):
+            try:
+                self.desk.run(number)
+                break
+            except (Transient, Refused):
+                if attempt == TRIES - 1:
+                    raise
+        self.faults.heal()
+
+    def selling(self) -> dict[str, Decimal]:
+        """Units that all orders which work at the broker would sell, by symbol."""
+        units: dict[str, Decimal] = {}
+        with self.desk.standing() as context, contact(context, MAIN) as broker:
+            for one in broker.open_orders():
+                if one.side == "sell":
+                    left = one.quantity - one.filled
+                    units[one.symbol] = units.get(one.symbol, Decimal(0)) + left
+        return units
+
+
+@pytest.fixture(params=["alpaca", "ibkr"])
+def resting(
+    request: pytest.FixtureRequest,
+    make_desk: Callable[[], SmallDesk],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[RestingDesk]:
+    monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(protection, "PAUSE_SECONDS", 0.05)
+    small = make_desk()
+    tree = yaml.safe_load(Path(small.book).read_text())
+    tree["protective"] = {"stop": 0.012, "target": 0.02}
+    tree["limits"]["rebalance_threshold"] = {"limit": 0.001}  # so that positions change, and what rests
+    if request.param == "alpaca":
+        del tree["universe"]["BTC-USD"]  # Alpaca has no stops for crypto
+        tree["levels"]["first_out"].remove("BTC-USD")
+    Path(small.book).write_text(yaml.safe_dump(tree, sort_keys=False))
+    kind = AlpacaFaults if request.param == "alpaca" else IbkrFaults
+    kind.hurry(monkeypatch, None)
+    with ExitStack() as stack:
+        if request.param == "alpaca":
+            fake = stack.enter_context(FakeAlpaca(BEFORE_THE_FIRST, silence=1.5 * READ_SECONDS))
+            yield RestingDesk(at_alpaca(small, fake), AlpacaFaults(fake))
+        else:
+            gateway = stack.enter_context(IbkrGateway(BEFORE_THE_FIRST))
+            yield RestingDesk(at_ibkr(small, gateway), IbkrFaults(gateway, CLIENT_ID))
+
+
+@pytest.mark.timeout(900)
+def test_for_weeks_of_bad_answers_every_position_is_protected_once_and_sold_once(
+    resting: RestingDesk, request: pytest.FixtureRequest
+) -> None:
+    desk = resting.desk
+    nights = NIGHTS[request.node.callspec.params["resting"]]
+    actions: set[str] = set()
+    for number in range(SESSIONS):
+        if number:
+            desk.live_through(number)
+        held = {name: units for name, units in desk.account.holdings().items() if units}
+        assert all(units > 0 for units in held.values()), f"{session(number)}: sold more than was held"
+        resting.evening(number, nights[number % len(nights)])
+        selling = resting.selling()
+        with desk.connection() as conn:
+            decided = protections_of(conn, "small", instant(number))
+        bare = {one.symbol for one in decided if one.action == "none"}
+        actions |= {one.action for one in decided}
+        for symbol, units in held.items():
+            assert selling.get(symbol, Decimal(0)) <= units, (
+                f"{session(number)}: {symbol} would be sold twice"
+            )
+            if symbol not in bare:
+                assert selling.get(symbol) == units, f"{session(number)}: {symbol} is without protection"
+        assert set(selling) <= set(held)
+    assert {"place", "keep", "replace"} <= actions
+    assert resting.faults.spoiled >= 5, "most of the bad answers were given"
+    with desk.connection() as conn:
+        names = {one.client_order_id for one in desk.account.executions().values()}
+        ours = [find_order(conn, name.removesuffix("/stop").removesuffix("/target")) for name in names]
+        assert any(one is not None and protects(one.order) for one in ours), "some were executed"
+    assert desk.rows("SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations") == []
+    with desk.at(SESSIONS - 1) as context:
+        assert verify(context.conn, "small").differences == ()
