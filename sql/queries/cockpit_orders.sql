@@ -8,6 +8,7 @@ WITH page AS MATERIALIZED (
     WHERE book = %(book)s
         AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
         AND (%(states)s::text[] IS NULL OR status = ANY (%(states)s::text[]))
+        AND (%(rests)s::boolean IS NULL OR (time_in_force = 'gtc') = %(rests)s)
         AND (%(before)s::text IS NULL OR as_of <= (
             SELECT b.as_of FROM nightdesk.orders b WHERE b.client_order_id = %(before)s AND b.book = %(book)s
         ) AND (as_of, client_order_id) < (
@@ -47,7 +48,7 @@ WITH page AS MATERIALIZED (
     GROUP BY e.client_order_id
 )
 SELECT p.client_order_id, p.as_of, p.session, p.symbol, p.side, p.quantity, p.purpose, p.order_type, p.limit_price,
-    p.stop_price, p.target_price, p.reference_price, p.status, p.attempts, p.filled_quantity, p.account,
+    p.stop_price, p.target_price, p.reference_price, p.time_in_force, p.status, p.attempts, p.filled_quantity, p.account,
     i.strategies, i.bundles, v.planned_at, v.sent_at, v.ended_at, v.cause,
     f.fills, f.first_filled, f.last_filled, f.decision_price, f.open_price, f.fill_price, f.notional, f.delay_cost,
     f.expected_slippage, f.realised_slippage, f.commission, f.expected_commission, f.told_at
@@ -133,3 +134,25 @@ FROM nightdesk.runs WHERE book = %(book)s AND session >= (
         SELECT DISTINCT session FROM nightdesk.runs WHERE book = %(book)s ORDER BY session DESC LIMIT %(sessions)s
     ) newest
 );
+
+-- name: standing_protections
+-- Of a decision's positions what works for each now, or why nothing does: the newest order that was sent, else one that is
+-- to be sent, among that which rested and those that the decision placed.
+SELECT DISTINCT ON (p.strategy, p.symbol) p.strategy, p.symbol, p.action, p.words, p.held, p.wanted,
+    o.client_order_id, o.status, o.quantity - o.filled_quantity AS quantity, o.side, o.stop_price, o.target_price, o.account, o.as_of AS placed_as_of, o.session AS placed_session, m.price,
+    coalesce(r.status, '') AS refused, coalesce(r.cause, '') AS refused_why
+FROM nightdesk.protections p
+LEFT JOIN nightdesk.positions m ON (m.book, m.as_of, m.strategy, m.symbol) = (p.book, p.as_of, p.strategy, p.symbol)
+LEFT JOIN LATERAL (
+    SELECT x.* FROM nightdesk.orders x
+    WHERE x.book = p.book AND x.symbol = p.symbol AND x.status IN ('planned', 'submitted', 'partially_filled')
+        AND (x.client_order_id = p.resting OR x.as_of = p.as_of AND x.purpose = 'protect ' || p.strategy)
+    ORDER BY x.status = 'planned', x.as_of DESC, x.generation DESC LIMIT 1
+) o ON true
+LEFT JOIN LATERAL (
+    SELECT x.status, (
+        SELECT e.cause FROM nightdesk.order_events e WHERE e.client_order_id = x.client_order_id ORDER BY e.number DESC LIMIT 1
+    ) AS cause
+    FROM nightdesk.orders x WHERE x.client_order_id = p.placed AND x.status IN ('suppressed', 'rejected', 'expired', 'cancelled')
+) r ON true
+WHERE p.book = %(book)s AND p.as_of = %(as_of)s ORDER BY p.strategy, p.symbol, p.action = 'cancel', p.resting;

@@ -21,7 +21,7 @@ FROM nightdesk.symbols s WHERE s.symbol = %(symbol)s;
 -- Fills of a symbol, a row a strategy's part, each with what the decision behind it said of the part: what was held,
 -- wanted and why, and the signal.
 SELECT f.book, f.session, f.as_of, f.execution_id, f.client_order_id, f.side, f.price, f.account,
-    o.symbol, o.as_of AS decided, o.session AS decided_session, n.strategy,
+    o.symbol, o.as_of AS decided, o.session AS decided_session, o.purpose, o.stop_price, o.target_price, n.strategy,
     f.quantity * abs(n.quantity) / nullif(sum(abs(n.quantity)) OVER (PARTITION BY f.book, f.account, f.execution_id), 0)
         AS quantity,
     t.cause, t.stop_distance, t.target_distance, g.direction, g.confidence, g.injected,

@@ -191,6 +191,9 @@ class SessionReport:
     screen, pairs : tuple of str
         The screen of the universe that the decision used, and what it did with pairs, in sentences; empty of
         a book that has none.
+    protections : tuple of str
+        What rests at brokers for the positions, and which are without, in sentences; empty of a book that
+        asks for no such orders.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
@@ -246,6 +249,7 @@ class SessionReport:
     early_ends: tuple[str, ...] = ()
     screen: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
+    protections: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RiskSection | None = None
     drawdown_since_reset: float | None = None

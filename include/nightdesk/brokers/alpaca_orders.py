@@ -10,6 +10,7 @@ from typing import Any
 from nightdesk.brokers.alpaca_answers import Symbols
 from nightdesk.brokers.broker_interface import Capabilities
 from nightdesk.core.asset_classes import AssetClass
+from nightdesk.core.money import plain
 from nightdesk.core.universe import Instrument
 from nightdesk.orders.order import Order, TimeInForce
 
@@ -55,7 +56,7 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
     limit = order.limit_price if order.order_type in ("bracket", "limit") else None
     body: dict[str, Any] = {
         "symbol": symbols.theirs(order.symbol),
-        "qty": _plain(order.quantity),
+        "qty": plain(order.quantity),
         "side": order.side,
         "type": _type_of(order),
         "time_in_force": CAPABILITIES.times_in_force[instrument.asset_class][order.time_in_force],
@@ -63,13 +64,13 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
     }
     if limit is not None:
         better = ROUND_FLOOR if order.side == "buy" else ROUND_CEILING
-        body["limit_price"] = _plain(limit if coin else _quoted(limit, better))
+        body["limit_price"] = plain(limit if coin else _quoted(limit, better))
     if order.order_type == "stop" and order.stop_price is not None:
-        body["stop_price"] = _plain(_quoted(order.stop_price))
+        body["stop_price"] = plain(_quoted(order.stop_price))
     if paired and order.stop_price is not None and order.target_price is not None:
         body["order_class"] = order.order_type
-        body["take_profit"] = {"limit_price": _plain(_quoted(order.target_price))}
-        body["stop_loss"] = {"stop_price": _plain(_quoted(order.stop_price))}
+        body["take_profit"] = {"limit_price": plain(_quoted(order.target_price))}
+        body["stop_loss"] = {"stop_price": plain(_quoted(order.stop_price))}
     return body
 
 
@@ -82,9 +83,3 @@ def _type_of(order: Order) -> str:
 def _quoted(price: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
     """A price in the steps in which stocks are quoted (Regulation NMS, rule 612): cents from a dollar up."""
     return price.quantize(Decimal("0.01") if price >= 1 else Decimal("0.0001"), rounding)
-
-
-def _plain(number: Decimal) -> str:
-    """A number in digits, without exponent or trailing zeros."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

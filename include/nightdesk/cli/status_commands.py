@@ -102,9 +102,11 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
     from nightdesk.operations.screen_standing import screen_lines
+    from nightdesk.orders.resting import legs_words
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.pair_lines import pair_lines
+    from nightdesk.session.protection_lines import protection_lines
     from nightdesk.session.unsent_orders import unsent_notes
     from nightdesk.store.decision_rows import newest_decisions, silent_strategies
     from nightdesk.store.foreign_order_rows import foreign_orders
@@ -158,12 +160,16 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "screen": screen_lines(conn, book),
         "off": {} if not newest else off_in_session(conn, book, newest[0]["session"], LATEST),
         "pairs": () if closed is None else pair_lines(conn, book, closed),
+        "protections": () if closed is None else protection_lines(conn, book, closed),
         "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
         "foreign_orders": foreign,
-        "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
+        "open_orders": [
+            {**row, "name": name(row), "rests": legs_words(row["stop_price"], row["target_price"])}
+            for row in read_rows(conn, "open_orders", book=book)
+        ],
         "alerts": _open_alerts(conn, book, 10),
     }
 

@@ -89,7 +89,7 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in one["screen"])
     for symbol, reason in one["off"].items():
         yield f"  off in the newest {one['noun']}, nothing is opened in it: {symbol} ({reason})"
-    yield from (f"  {line}" for line in one["pairs"])
+    yield from (f"  {line}" for line in (*one["pairs"], *one["protections"]))
     for notice in one["notices"]:
         what = f"{notice['kind']} of {quantity(notice['quantity'])} {notice['contract']}"
         yield f"  notice of {notice['session']}: {what}: {notice['state']}"
@@ -97,7 +97,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         where = f" in account {order['account']}" if one["accounts"] else ""
         legs = f", leg of bundle {order['bundle']}" if order["bundle"] else ""
-        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}{legs}"
+        rests = f", rests: {order['rests']}" if order["rests"] else ""
+        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}{legs}{rests}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
 
 

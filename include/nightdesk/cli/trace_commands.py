@@ -179,6 +179,8 @@ def _order(order: Mapping[str, Any]) -> Iterator[str]:
     what = f"{order['side']} {quantity(order['quantity'])}, decided at {price(order['reference_price'])}"
     if order["limit_price"] is not None:
         what += f", limit {price(order['limit_price'])}"
+    if order["rests"]:
+        what += f", rests: {order['rests']}"
     if order["account"] != MAIN:
         what += f", in account {order['account']}"
     yield f"{what}: {order['status']} ({order['client_order_id']})"

@@ -99,6 +99,11 @@ class BookView:
         """Whether a position is a leg of a bundle."""
         return any(one.bundle for one in self.positions)
 
+    @property
+    def protections(self) -> bool:
+        """Whether an order rests for a position, or should."""
+        return any(one.protection for one in self.positions)
+
 
 @router.get("/books/{book}")
 def book_page(screen: AScreen, book: str, sessions: str = "") -> HTMLResponse:

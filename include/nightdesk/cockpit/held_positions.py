@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from nightdesk.core.errors import Refused
 from nightdesk.engine import resolve
 from nightdesk.engine.exits import sessions_held
+from nightdesk.session.protection_lines import protection_words
 from nightdesk.store.decision_rows import targets_of
 from nightdesk.store.ledger_rows import positions_of
 from nightdesk.store.member_rows import not_members
+from nightdesk.store.protection_rows import StandingProtection, standing_protections
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -51,6 +53,10 @@ class HeldPosition:
     group, asset_class, account : str
     bundle : str
         Of which bundle it is a leg, by strategy and code; empty for none.
+    protection : str
+        What rests for it at its broker, or why nothing does; empty where no order is asked for.
+    protected : bool
+        Whether something rests.
     leaving : bool
         Whether it is no member of the universe any more, so that it is only reduced.
     """
@@ -71,6 +77,8 @@ class HeldPosition:
     account: str
     bundle: str = ""
     leaving: bool = False
+    protection: str = ""
+    protected: bool = False
 
 
 def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
@@ -91,6 +99,7 @@ def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
     gone = frozenset(not_members(conn, book, as_of))
     plans, stops = stops_by(context.book)
     averages = symbol_averages(rows)
+    resting = {(one.strategy, one.symbol): one for one in standing_protections(conn, book, as_of)}
     held = [
         _position(
             context,
@@ -100,6 +109,7 @@ def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
             plans.get(row["strategy"]),
             stops.get(row["symbol"]),
             averages.get(row["symbol"]),
+            resting.get((row["strategy"], row["symbol"])),
             leaving=row["symbol"] in gone,
         )
         for row in rows
@@ -145,6 +155,7 @@ def _position(
     plan: ExitPlan | None,
     rule: Stop | None,
     net_average: float | None,
+    protection: StandingProtection | None,
     *,
     leaving: bool,
 ) -> HeldPosition:
@@ -169,6 +180,8 @@ def _position(
         account=row["account"],
         bundle=bundle,
         leaving=leaving,
+        protection=protection_words(protection) if protection is not None and protection.is_asked else "",
+        protected=protection is not None and protection.rests,
     )
 
 

@@ -29,12 +29,18 @@ from nightdesk.store.cockpit_order_rows import (
 
 router = APIRouter()
 
-#: States by what a reader asks of them: may it still fill, was it filled, did it come to nothing?
+_WORKS = ("planned", "submitted", "partially_filled")
+
+#: States by what a reader asks of them: does it wait for its market, rest for a position, was it filled, did
+#: it come to nothing?
 STATES: Mapping[str, tuple[str, ...]] = {
-    "open": ("planned", "submitted", "partially_filled"),
+    "open": _WORKS,
+    "resting": _WORKS,
     "filled": ("filled",),
     "nothing": ("cancelled", "rejected", "expired", "suppressed"),
 }
+#: Of those that work, whether they rest until they are cancelled.
+RESTS = {"open": False, "resting": True}
 TONES = {"filled": "gain", "rejected": "loss", "cancelled": "warn", "expired": "warn", "suppressed": "warn"}
 
 
@@ -138,6 +144,7 @@ def orders_view(
         before=before or None,
         symbol=symbol or None,
         states=STATES.get(state, ()),
+        rests=RESTS.get(state),
     )
     shown = found[:ROWS_A_PAGE]
     months = () if span is None else diary_sums(screen.conn, book, model, span)

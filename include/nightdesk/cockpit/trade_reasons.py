@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from nightdesk.core.calendar import USUAL_CALENDAR
-from nightdesk.engine.exits import Cause, sessions_held, stop_words, target_words
+from nightdesk.engine.exits import Cause, rested_words, sessions_held, stop_words, target_words
+from nightdesk.orders.resting import protects
 from nightdesk.session.exit_reasons import PLAIN
 from nightdesk.store.cockpit_symbol_rows import TradePart
 from nightdesk.strategies import Direction
@@ -29,7 +30,12 @@ def what_it_did(part: TradePart) -> str:
 
 
 def why_it_was_wanted(part: TradePart, calendar: str = USUAL_CALENDAR) -> str:
-    """Why the strategy wanted it, with the numbers of a stop, target or age, and what its signal said."""
+    """Why the strategy wanted it, with the numbers of a stop, target or age, and what its signal said.
+
+    Of an order that rested, which of its legs was reached: it was placed whatever the signal said.
+    """
+    if protects(part) and part.stop_price is not None:
+        return rested_words(part, part.price)
     words = [_cause_words(part, calendar)]
     if part.direction is not None:
         said = Direction(part.direction).name.lower().replace("_", " ")

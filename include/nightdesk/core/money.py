@@ -26,6 +26,12 @@ def to_price(price: Decimal) -> Decimal:
     return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
 
 
+def plain(number: Decimal) -> str:
+    """A number in full, without an exponent and without zeros at its end: "97.5"."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def to_unit(quantity: Decimal, unit: Decimal) -> Decimal:
     """A quantity rounded toward zero to a multiple of `unit`."""
     return quantity // unit * unit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from enum import IntEnum
 
 import numpy as np
@@ -15,6 +16,8 @@ from nightdesk.engine.desk import Desk, PlannedExits
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Carried, Day, Flags
 from nightdesk.engine.legs_alike import apart_as_bundles, with_their_legs
+from nightdesk.orders.order import leg_filled
+from nightdesk.orders.resting import HasLegs
 from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.portfolio.filters import (
@@ -52,16 +55,18 @@ def target_words(price: float, average: float, distance: float) -> str:
     )
 
 
-def rested_words(leg: str, rested_at: float, price: float) -> str:
+def rested_words(order: HasLegs, price: Decimal) -> str:
     """A position that ended by an order which rested for it.
 
     Parameters
     ----------
-    leg : str
-        "stop" or "target".
-    rested_at, price : float
-        Where it rested, and what it was executed at, dollars.
+    order : HasLegs
+        With a stop.
+    price : Decimal
+        What it was executed at, dollars.
     """
+    leg = leg_filled(order, price)
+    rested_at = order.stop_price if leg == "stop" else order.target_price
     return f"{leg}: the order that rested at {rested_at:.2f} was executed at {price:.2f}"
 
 

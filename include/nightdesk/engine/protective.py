@@ -15,13 +15,13 @@ from typing import Literal
 from nightdesk.accounting.ledger import Position
 from nightdesk.core.account_terms import MAIN
 from nightdesk.core.contracts import PLAIN
-from nightdesk.core.money import ZERO, exact, to_price
+from nightdesk.core.money import ZERO, exact, plain, to_price
 from nightdesk.core.panel import Floats
 from nightdesk.core.protective_terms import BY_STRATEGY
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Carried, Day, State
 from nightdesk.orders.order import Intent, Order, Side, client_order_id
-from nightdesk.orders.resting import Protected, Resting, purpose_of
+from nightdesk.orders.resting import Protected, Resting, legs_words, purpose_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +157,9 @@ def _nothing_rests(own: Protected, fault: str, found: Sequence[Resting]) -> list
 
 
 def _words(own: Protected, order: Order) -> str:
-    target = "" if order.target_price is None else f", target {_plain(order.target_price)}"
     netted = abs(own.kept) - order.quantity
-    short = f"; {_plain(netted)} units are netted by other positions of the book" if netted else ""
-    return f"stop {_plain(order.stop_price or ZERO)}{target}{short}"
-
-
-def _plain(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    short = f"; {plain(netted)} units are netted by other positions of the book" if netted else ""
+    return f"{legs_words(order.stop_price, order.target_price)}{short}"
 
 
 def protective_prices(desk: Desk, position: Position, carried: Carried) -> ProtectivePrices | str | None:
@@ -191,8 +185,8 @@ def protective_prices(desk: Desk, position: Position, carried: Carried) -> Prote
     sells = position.quantity > 0
     at = _on_tick(entry - stop if sells else entry + stop, tick, sells=sells)
     if abs(entry - at) < tick or not at > 0:
-        near = f"a stop {_plain(to_price(stop))} from the entry {_plain(to_price(entry))}"
-        return f"{near} is nearer than a tick of {_plain(tick)}"
+        near = f"a stop {plain(to_price(stop))} from the entry {plain(to_price(entry))}"
+        return f"{near} is nearer than a tick of {plain(tick)}"
     if not target:
         return ProtectivePrices(at)
     reached = _on_tick(entry + target if sells else entry - target, tick, sells=sells)

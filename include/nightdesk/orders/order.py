@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from nightdesk.core.account_terms import MAIN
 from nightdesk.core.errors import Refused
@@ -308,7 +308,16 @@ def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
     return replace(order, order_type="limit", limit_price=limit)
 
 
-def leg_filled(order: Order, price: Decimal) -> Literal["stop", "target"]:
+class HasTarget(Protocol):
+    """An order that rests, however it is read: its side and where its target is, raw dollars."""
+
+    @property
+    def side(self) -> str: ...
+    @property
+    def target_price(self) -> Decimal | None: ...
+
+
+def leg_filled(order: HasTarget, price: Decimal) -> Literal["stop", "target"]:
     """Which leg of a stop or an oco was executed at a price, raw dollars.
 
     A target is a limit: it is never executed at a worse price, and a stop never at so good a one.

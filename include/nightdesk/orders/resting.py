@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
-from nightdesk.core.money import ZERO
-from nightdesk.orders.order import Order
+from nightdesk.core.money import ZERO, plain
+from nightdesk.orders.order import HasTarget, Order
 
 ProtectiveAction = Literal["place", "keep", "replace", "cancel", "none"]
 
@@ -20,9 +20,29 @@ def purpose_of(strategy: str) -> str:
     return f"{PROTECT} {strategy}"
 
 
-def protects(order: Order) -> bool:
+class HasPurpose(Protocol):
+    """An order, or a part of one, however it is read."""
+
+    @property
+    def purpose(self) -> str: ...
+
+
+class HasLegs(HasTarget, Protocol):
+    """An order with its stop, raw dollars; None of one that has none, which then does not rest."""
+
+    @property
+    def stop_price(self) -> Decimal | None: ...
+
+
+def protects(order: HasPurpose) -> bool:
     """Whether an order protects a position, or leaves one whose protection came too late."""
     return order.purpose.startswith(f"{PROTECT} ")
+
+
+def legs_words(stop: Decimal | None, target: Decimal | None) -> str:
+    """Where an order rests, raw dollars: "stop 97.02, target 104.5"; empty for one that does not."""
+    legs = (("stop", stop), ("target", target))
+    return ", ".join(f"{name} {plain(price)}" for name, price in legs if price is not None)
 
 
 @dataclass(frozen=True, slots=True)

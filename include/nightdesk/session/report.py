@@ -29,9 +29,11 @@ from nightdesk.alerts.session_page import (
 )
 from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import Refused
+from nightdesk.engine.exits import rested_words
 from nightdesk.engine.injection import WORDS
 from nightdesk.engine.stale import stale_words
 from nightdesk.feeds.quality import WHOLE_BOOK
+from nightdesk.orders.resting import legs_words, protects
 from nightdesk.orders.slippage import total
 from nightdesk.performance import StrategyDay, added_up
 from nightdesk.risk import RiskState, rule_shown, words
@@ -50,6 +52,7 @@ from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.notices import speaks
 from nightdesk.session.pair_lines import pair_lines
+from nightdesk.session.protection_lines import protection_lines
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
@@ -92,6 +95,7 @@ from nightdesk.strategies import Signals, SignalSide, spoken
 if TYPE_CHECKING:
     from nightdesk.accounting.ledger import Mark
     from nightdesk.core.book import Book
+    from nightdesk.orders.fills import Fill
     from nightdesk.orders.order import Order
     from nightdesk.store.db import Connection
 
@@ -250,6 +254,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         early_ends=early_ends(context),
         screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
         pairs=pair_lines(conn, book.name, as_of),
+        protections=protection_lines(conn, book.name, as_of) if context.desk.protective else (),
         notes=tuple(
             f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
@@ -396,7 +401,7 @@ def _fills(context: Context) -> tuple[FillLine, ...]:
                 if decided not in said:
                     said[decided] = _said_then(context.at(decided), explained=booked == context.as_of)
                 named = context.schedule.name_of(decided)
-                reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
+                reason = f"decided on {named}: {_why_filled(stored.order, fill, said[decided])}".rstrip(": ")
             amounts = (fill.quantity, fill.price, fill.commission)
             lines.append(FillLine(fill.symbol, fill.side, *amounts, reason, account))
     return tuple(lines)
@@ -463,8 +468,17 @@ def _accounts(context: Context) -> tuple[AccountLine, ...]:
     )
 
 
+def _why_filled(order: Order, fill: Fill, reasons: Reasons) -> str:
+    """What the strategies behind an order said; of one that rested, which of its legs was reached."""
+    if protects(order) and order.stop_price is not None:
+        return rested_words(order, fill.price)
+    return _reason(order, reasons)
+
+
 def _reason(order: Order, reasons: Reasons) -> str:
-    """What the strategies behind an order said."""
+    """What the strategies behind an order said; of one that is to rest, where."""
+    if protects(order) and order.stop_price is not None:
+        return f"rests for the position: {legs_words(order.stop_price, order.target_price)}"
     said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
     legs = [f"leg of bundle {name}" for name in order.bundles]
     words = (": ".join(filter(None, (one[0], one[2]))) for one in said if one is not None)

@@ -161,6 +161,7 @@ class DiaryOrder:
     stop_price: Decimal | None
     target_price: Decimal | None
     reference_price: Decimal
+    time_in_force: str
     status: str
     attempts: int
     filled_quantity: Decimal
@@ -179,6 +180,11 @@ class DiaryOrder:
     fill_price: Decimal | None
     told_at: datetime | None
     cost: WayCost | None
+
+    @property
+    def rests(self) -> bool:
+        """Whether it stays at the broker until it is filled or cancelled."""
+        return self.time_in_force == "gtc"
 
     @property
     def sent_after(self) -> timedelta | None:
@@ -214,6 +220,7 @@ def diary_page(
     before: str | None = None,
     symbol: str | None = None,
     states: Sequence[str] = (),
+    rests: bool | None = None,
 ) -> tuple[DiaryOrder, ...]:
     """Orders of a book, the newest decision first.
 
@@ -231,6 +238,8 @@ def diary_page(
         Orders in it alone.
     states : sequence of str, optional
         Orders in one of them alone.
+    rests : bool, optional
+        Those alone that rest until they are cancelled, or that do not.
 
     Raises
     ------
@@ -245,6 +254,7 @@ def diary_page(
         book=book,
         symbol=symbol,
         states=list(states) or None,
+        rests=rests,
         before=before,
         rows=rows,
         **model.parameters(),

@@ -50,6 +50,10 @@ class TradePart:
     ----------
     symbol : str
         That of the order; a change of name may lie between it and the fill.
+    purpose : str
+        Of the order.
+    stop_price, target_price : Decimal or None
+        Where it rested, raw dollars; None for one that did not.
     quantity : Decimal or None
         Units of the fill that are the strategy's, by what each strategy wanted of the order.
     cause : int or None
@@ -73,6 +77,9 @@ class TradePart:
     symbol: str
     decided: datetime
     decided_session: date
+    purpose: str
+    stop_price: Decimal | None
+    target_price: Decimal | None
     strategy: str | None
     quantity: Decimal | None
     cause: int | None

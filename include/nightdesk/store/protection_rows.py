@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,70 @@ class StoredProtection:
     def releases(self) -> bool:
         """Whether the order that rests is to be cancelled."""
         return self.action in ("replace", "cancel")
+
+
+@dataclass(frozen=True)
+class StandingProtection:
+    """What works now for a position that a decision found, or why nothing does.
+
+    Attributes
+    ----------
+    action, words : str
+        What the decision did, and where the order rests or why none does.
+    held, wanted : Decimal
+        Units at the decision, and that the gate let through, signed.
+    price : Decimal or None
+        Its mark, raw dollars.
+    client_order_id, status, side, account : str
+        Of the order that works, or is planned; empty where there is none.
+    quantity : Decimal or None
+        Units of it that are not executed.
+    stop_price, target_price : Decimal or None
+        Where it rests, raw dollars.
+    placed_as_of, placed_session
+        The decision that placed it.
+    refused : str
+        State of an order that the decision placed and that ended without resting; empty for none.
+        `refused_why` is its cause.
+    """
+
+    strategy: str
+    symbol: str
+    action: str
+    words: str
+    held: Decimal
+    wanted: Decimal
+    price: Decimal | None
+    client_order_id: str
+    status: str
+    side: str
+    quantity: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    account: str
+    placed_as_of: datetime | None
+    placed_session: date | None
+    refused: str
+    refused_why: str
+
+    @property
+    def rests(self) -> bool:
+        """Whether an order works for it, or is planned."""
+        return bool(self.client_order_id)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether something is to rest: not for a position that the decision leaves."""
+        return self.rests or self.held * self.wanted > 0
+
+    @property
+    def why_none(self) -> str:
+        """Why nothing rests."""
+        if self.refused:
+            return f"its order was {self.refused}: {self.refused_why}"
+        if self.action in ("none", "cancel"):
+            return self.words
+        return "what rested for it has ended since the decision"
 
 
 def resting_orders(conn: Connection, book: str, as_of: datetime) -> tuple[Resting, ...]:
@@ -69,3 +133,10 @@ def protections_of(conn: Connection, book: str, as_of: datetime) -> tuple[Stored
 
 def _stored(row: Mapping[str, Any]) -> StoredProtection:
     return StoredProtection(**{**row, "placed": row["placed"] or ""})
+
+
+def standing_protections(conn: Connection, book: str, as_of: datetime) -> tuple[StandingProtection, ...]:
+    """What works now for the positions that a decision found, by strategy and symbol."""
+    rows = read_rows(conn, "standing_protections", book=book, as_of=as_of)
+    blank = ("client_order_id", "status", "side", "account")
+    return tuple(StandingProtection(**{**row, **{name: row[name] or "" for name in blank}}) for row in rows)

@@ -25,7 +25,6 @@ from nightdesk.engine.exits import (
     target_words,
 )
 from nightdesk.engine.injection import WORDS
-from nightdesk.orders.order import leg_filled
 from nightdesk.performance.round_trips import RoundTrip, all_trips
 from nightdesk.risk import words
 
@@ -144,9 +143,7 @@ def _rested_words(result: Result, trade: RoundTrip, closed: int) -> str:
     order = next(one for one in placed if one.client_order_id == order_behind(last.reference))
     if order.stop_price is None:
         return ""
-    leg = leg_filled(order, last.price)
-    at = order.stop_price if leg == "stop" else order.target_price
-    return rested_words(leg, float(at or 0), float(last.price))
+    return rested_words(order, last.price)
 
 
 def _deciding_leg(decided: Decided, desk: Desk, s: int, n: int) -> tuple[str, str]:
