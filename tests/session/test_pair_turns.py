@@ -13,8 +13,8 @@ from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.operations.trace import trace
 from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.member_books import with_listed
 from nightdesk.research.backtest.run import backtest
-from nightdesk.research.member_books import with_listed
 from nightdesk.session.context import Context
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session, signals, targets
