@@ -69,6 +69,14 @@ def test_an_actions_file_of_the_folder_becomes_actions_with_ratios_as_people_wri
     assert fetched.passed_over == {}
 
 
+@pytest.mark.parametrize("name", ["actions.csv", "actions.csv.gz"])
+def test_an_actions_file_with_a_header_alone_states_none(tmp_path: Path, name: str) -> None:
+    bars(tmp_path)
+    stated(tmp_path, name=name)
+    fetched = fetch(tmp_path)
+    assert (actions(fetched), len(fetched.bars)) == ([], 5)
+
+
 def test_every_kind_of_action_is_read_with_what_belongs_to_it(tmp_path: Path) -> None:
     bars(tmp_path)
     rows = {

@@ -58,6 +58,8 @@ def read_days(places: Places, table: pa.Table, calendar: Calendar) -> Days:
 
     column = table.column("day")
     refuse_empty(places, table, "day")
+    if not len(column):  # a header alone, which tells no type either
+        return Days(np.empty(0, dtype="datetime64[D]"), np.ones(0, dtype=bool))
     kind = column.type
     if pa.types.is_date(kind):
         day = column.cast(pa.date32()).to_numpy().astype("datetime64[D]")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from nightdesk.alerts.figures import money
+from nightdesk.core.pair_records import PairState
 from nightdesk.store.cockpit_pair_rows import pair_stays
 from nightdesk.store.db import Connection
 from nightdesk.store.pair_rows import pair_states_before, pair_states_of
-from nightdesk.strategies.pair_states import PairState
 
 _States = Mapping[tuple[str, str, str], PairState]
 
