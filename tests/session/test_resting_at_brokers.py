@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path
 
 import pytest
-import yaml
 from tests.fakes.alpaca import FakeAlpaca
 from tests.fakes.alpaca import Fault as AlpacaFault
 from tests.fakes.ibkr import Fault as IbkrFault
@@ -16,6 +14,7 @@ from tests.matrices.broker_faults import READ_SECONDS, AlpacaFaults, BrokerFault
 from tests.session.alpaca_desk import at_alpaca
 from tests.session.brokered_desk import BrokeredDesk
 from tests.session.ibkr_desk import CLIENT_ID, at_ibkr
+from tests.session.resting_terms import let_rest
 from tests.session.small_desk import SmallDesk, instant, session
 
 from nightdesk.core.account_terms import MAIN
@@ -102,13 +101,7 @@ def resting(
     monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(protection, "PAUSE_SECONDS", 0.05)
     small = make_desk()
-    tree = yaml.safe_load(Path(small.book).read_text())
-    tree["protective"] = {"stop": 0.012, "target": 0.02}
-    tree["limits"]["rebalance_threshold"] = {"limit": 0.001}  # so that positions change, and what rests
-    if request.param == "alpaca":
-        del tree["universe"]["BTC-USD"]  # Alpaca has no stops for crypto
-        tree["levels"]["first_out"].remove("BTC-USD")
-    Path(small.book).write_text(yaml.safe_dump(tree, sort_keys=False))
+    let_rest(small, stop=0.012, target=0.02)
     kind = AlpacaFaults if request.param == "alpaca" else IbkrFaults
     kind.hurry(monkeypatch, None)
     with ExitStack() as stack:
