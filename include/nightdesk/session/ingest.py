@@ -33,7 +33,7 @@ from nightdesk.session.known_splits import splits_in_store
 from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
-from nightdesk.session.screening_step import check_before_open
+from nightdesk.session.open_check import check_before_open
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
 from nightdesk.session.shard_answers import made_from
 from nightdesk.session.writing import StepOutcome, saving
