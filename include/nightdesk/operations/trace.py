@@ -176,6 +176,8 @@ def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) 
         "order_type": order.order_type,
         "reference_price": order.reference_price,
         "limit_price": order.limit_price,
+        "stop_price": order.stop_price,
+        "target_price": order.target_price,
         "account": order.account,
         "bundles": list(order.bundles),
         "status": stored.status,
