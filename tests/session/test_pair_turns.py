@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nightdesk.research.member_books import with_listed
 from tests.conftest import open_connection
 from tests.pair_market import INCEPTION, PAIRS, SYMBOLS, pair_market, session
 from tests.session.quick_checks import check_quickly
