@@ -20,6 +20,9 @@ EVENT_KINDS: tuple[ActionKind, ...] = (
     "capital_gain", "return_of_capital", "spin_off", "symbol_change", "merger", "delisting",
 )  # fmt: skip
 
+#: Those after which the symbol is not traded any more.
+ENDINGS: tuple[ActionKind, ...] = ("symbol_change", "merger", "delisting")
+
 
 @dataclass(frozen=True)
 class Action:
