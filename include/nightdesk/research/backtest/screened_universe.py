@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,11 @@ import numpy as np
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar, as_date, as_moment, get_calendar
+from nightdesk.core.corporate.kinds import SUCCEEDING_KINDS
 from nightdesk.core.errors import Refused
 from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import LISTINGS, QUOTES, FactKind
-from nightdesk.core.members import Membership, OffSpan
+from nightdesk.core.members import Membership, OffSpan, Succession
 from nightdesk.core.panel import Panel
 from nightdesk.core.pool_book import book_of_pool, screen_terms
 from nightdesk.core.screen_weeks import (
@@ -113,7 +114,7 @@ def screen_span(
     _refuse_gaps(book, calendar, weeks, failed, inception, last)
     membership = membership_of([week for _, week in weeks], calendar)
     off = tuple(_off(known, membership, calendar.between(inception, last)))
-    found = Membership(membership.spans, pairs=membership.pairs, legs=membership.legs, off=off)
+    found = replace(membership, off=off).with_successors(known.successions())
     return ScreenedSpan(found, len(screened), failed, len(pool.symbols), known.delisted_by(last))
 
 
@@ -205,6 +206,13 @@ class _KnownPool:
             panel, quarantined = usable(panel, withheld.bars), withheld.quarantined[-1]
         listings = self.listings.known(session, known_from)
         return pool_of_panel(panel, count, listings, self.quotes, known_from, quarantined)
+
+    def successions(self) -> Iterator[Succession]:
+        """What stocks of the pool have become."""
+        for session, events in zip(self.panel.sessions, self.panel.events, strict=True):
+            for one in events:
+                if one.kind in SUCCEEDING_KINDS and one.value and one.other:
+                    yield Succession(one.symbol, as_date(session), one.other)
 
     def delisted_by(self, session: date) -> int:
         """How many of the pool were delisted by a session, as is known at the end of the span."""
