@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -216,7 +216,8 @@ class _KnownPool:
 
     def delisted_by(self, session: date) -> int:
         """How many of the pool were delisted by a session, as is known at the end of the span."""
-        known = self.listings.known(session, checked_at(self.calendar, self.calendar.shift(session, 1)))
+        known_from = checked_at(self.calendar, self.calendar.shift(session, 1))
+        known = self.listings.known(session, known_from, oldest=None)
         return sum(one.delisted_on is not None and one.delisted_on <= session for one in known.values())
 
 
@@ -239,10 +240,17 @@ class _Listings:
             for *values, day in zip(*columns.values(), gone, strict=True)
         ]
 
-    def known(self, session: date, known_from: datetime) -> dict[str, ListingKnown]:
-        """The newest listing of each symbol up to a session that was known by an instant."""
+    def known(
+        self, session: date, known_from: datetime, oldest: timedelta | None = OLDEST_LISTING
+    ) -> dict[str, ListingKnown]:
+        """The newest listing of each symbol up to a session that was known by an instant.
+
+        What is older than `oldest` does not count; None: each does, such as that of an end long ago.
+        """
         last = np.datetime64(session, "D")
-        counts = (self._day <= last) & (self._day >= last - np.timedelta64(OLDEST_LISTING.days, "D"))
+        counts = self._day <= last
+        if oldest is not None:
+            counts &= self._day >= last - np.timedelta64(oldest.days, "D")
         rows = np.flatnonzero(counts & (self._known_at <= as_moment(known_from)))
         # Within a symbol they ascend by day and by when they became known: the last one counts.
         return {self._symbols[self._subject[row]]: self._listings[row] for row in rows.tolist()}
