@@ -67,7 +67,7 @@ class OpenCheckOperator(BookOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """How many are off."""
-        from nightdesk.session.screening_step import run_open_check
+        from nightdesk.session.open_check import run_open_check
 
         with without_secrets(), _screener(self.book, _day(context)) as (screener, _, session):
             off, words = run_open_check(screener, session)

@@ -217,6 +217,14 @@ WHERE kind = 'symbol_change' AND value = 1 AND session <= %(last)s
   AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
 ORDER BY session, symbol;
 
+-- name: successions
+-- Who holds a symbol from an open on has another one instead of it, or besides.
+SELECT symbol, session, other
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE kind IN ('symbol_change', 'merger', 'spin_off') AND value > 0 AND other <> ''
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+ORDER BY session, symbol, other;
+
 -- name: live_bars
 -- Read by COPY: columns of fixed width, none of them null.
 SELECT symbol_id, session, open, high, low, close, volume

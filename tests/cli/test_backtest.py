@@ -103,6 +103,17 @@ def test_a_drill_of_the_kill_switch_blocks_entries_until_its_release(nightdesk, 
     assert told == [("2021-03-01", "kill"), ("2021-05-03", "release")]
 
 
+def test_a_book_that_a_rule_has_stopped_is_told_of_and_goes_on_where_it_is_released(nightdesk, bars):
+    kills = ("--set", "limits.daily_loss.kills=true", "--set", "limits.daily_loss.limit=-0.005")
+    span = ("--from", "2021-01-04", "--to", "2021-02-26", "--feed", f"files:{bars}")
+    said = nightdesk("backtest", "multi_asset", *span, *kills).stdout
+    words = r"^KILLED from 2021-01-\d\d to the end, \d+ sessions in which nothing was opened: daily loss: "
+    assert re.search(words, said, re.MULTILINE)
+    said = nightdesk("backtest", "multi_asset", *span, *kills, "--release-after", "3").stdout
+    assert re.search(r"^killed and released \d times?, \d+ sessions in which nothing was", said, re.MULTILINE)
+    assert "released by simulated person: daily loss: " in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -20,7 +20,8 @@ from desk_screen import OpenCheckOperator, ScreenOperator
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import BadRequest
 from nightdesk.session.entry import open_context
-from nightdesk.session.screening_step import Screener, ScreenFailed, run_open_check
+from nightdesk.session.open_check import run_open_check
+from nightdesk.session.screening_step import Screener, ScreenFailed
 from nightdesk.session.steps import run_session
 from nightdesk.store.screen_rows import newest_good, newest_screens, open_check_of
 

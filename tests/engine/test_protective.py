@@ -212,7 +212,8 @@ def test_a_strategy_may_have_terms_of_its_own_and_none() -> None:
     ("changed", "words"),
     [
         ({"protective": {"target": 0.1}}, "found without a stop"),
-        ({"protective": {"stop": 1.2}}, "protective.stop"),
+        ({"protective": {"stop": 1.2}}, r"protective\.stop: found 1\.2; input should be less than 1$"),
+        ({"protective": {"stop": "near"}}, r"protective\.stop: found 'near'; input should be 'strategy'$"),
         ({"protective": {"stop": "strategy"}}, "has no stop among its exits"),
         (
             {"strategies": {TREND: {"exits": {"stop": {"share": 0.1}}}}, "protective": {"stop": "strategy",

@@ -51,6 +51,8 @@ class Exchange(Market):
         self.standing: dict[str, Any] = {}
         #: Whether a cancel waits in pending_cancel until `finish_cancels`.
         self.slow_cancels = False
+        #: Symbols in which no order is taken.
+        self.halted: set[str] = set()
         #: Whether the legs that are held are among the open orders; users have seen that they are not.
         self.lists_held = False
 

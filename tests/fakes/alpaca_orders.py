@@ -50,6 +50,8 @@ def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
             raise Refusal(422, NOT_ALLOWED, "fractional orders must be DAY orders")
         _check_hours(exchange, body)
         _check_standing(exchange, symbol)
+        if symbol in exchange.halted:
+            raise Refusal(422, NOT_ALLOWED, f'asset "{symbol}" is not active')
         order = _order(exchange, body, symbol, client_order_id, quantity, prices)
         legs = _legs(exchange, body, order)
         _check_way(exchange, order)

@@ -42,6 +42,8 @@ class IbkrOrderBook(IbkrMarket):
         self.slow_cancels = False
         #: Units that can be borrowed to sell short, by IBKR's symbol; others can without a bound.
         self.shortable: dict[str, Decimal] = {}
+        #: Symbols in which no order is taken.
+        self.halted: set[str] = set()
         #: Bars that clients may ask for.
         self.history = History()
         #: Contracts by IBKR's symbol; more than one is ambiguous.
@@ -246,6 +248,8 @@ class IbkrOrderBook(IbkrMarket):
         return asked.oca_group or (str(parent.perm_id) if parent else "")
 
     def _accept(self, order: Order) -> None:
+        if order.stock.symbol in self.halted:
+            self._refuse(order, "No trading permissions.")
         self._refuse_short(order)
         if not order.parent_id and (why := refused_for_margin(self.state, self.rates, order)):
             self._refuse(order, why)

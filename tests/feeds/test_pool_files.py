@@ -6,7 +6,7 @@ import pytest
 
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.fact_feed import make_facts
-from nightdesk.feeds.pool_files import read_pool
+from nightdesk.feeds.pool_files import read_pool_file
 
 
 def written(folder: Path, text: str | bytes) -> str:
@@ -17,12 +17,12 @@ def written(folder: Path, text: str | bytes) -> str:
 
 def test_the_symbols_come_in_the_order_of_the_file_and_other_columns_are_not_read(tmp_path: Path) -> None:
     text = "\ufeffname, symbol ,weight\nSomebody,XYZ,high\n\nOther, BRK-B ,\n,^VIX,\n"
-    assert read_pool(written(tmp_path, text)) == ("XYZ", "BRK-B", "^VIX")
+    assert read_pool_file(written(tmp_path, text)) == {"XYZ": 2, "BRK-B": 4, "^VIX": 5}
 
 
 def test_a_file_that_was_changed_is_read_anew(tmp_path: Path) -> None:
-    assert read_pool(written(tmp_path, "symbol\nA\n")) == ("A",)
-    assert read_pool(written(tmp_path, "symbol\nA\nBB\n")) == ("A", "BB")
+    assert read_pool_file(written(tmp_path, "symbol\nA\n")) == {"A": 2}
+    assert read_pool_file(written(tmp_path, "symbol\nA\nBB\n")) == {"A": 2, "BB": 3}
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_a_file_that_was_changed_is_read_anew(tmp_path: Path) -> None:
 )
 def test_what_is_no_pool_is_refused_with_its_place(tmp_path: Path, text: str | bytes, words: str) -> None:
     with pytest.raises(Refused) as caught:
-        read_pool(written(tmp_path, text))
+        read_pool_file(written(tmp_path, text))
     assert words in str(caught.value)
 
 
 def test_a_place_without_a_file_is_refused_with_the_key_of_the_book(tmp_path: Path) -> None:
     for place, found in ((tmp_path / "none.csv", "no such file"), (tmp_path, "a folder")):
         with pytest.raises(Refused, match=rf"found {found}.*correct universe\.screen\.pool"):
-            read_pool(f"files:{place}")
+            read_pool_file(f"files:{place}")
 
 
 def test_a_source_that_cannot_say_which_symbols_there_are_asks_for_a_file() -> None:

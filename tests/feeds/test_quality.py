@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.calendar import get_calendar
-from nightdesk.core.panel import Panel
+from nightdesk.core.panel import ENDINGS, Action, Panel
 from nightdesk.feeds import measures
 from nightdesk.feeds.quality import CHECKS, CheckConsequence, examine
 from nightdesk.research.backtest.data import read_market
@@ -279,6 +279,25 @@ def test_the_failed_share_counts_only_symbols_that_are_listed():
     assert quality.reasons(T, STOP) == {
         "*": "the whole book: failed share of the symbols listed by then: 0.25, above the limit 0.2"
     }
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_what_a_stated_action_has_ended_is_missed_no_more_while_no_bar_comes(kind):
+    ended, back = 60, 80
+    panel = panel_of()
+    column = panel.symbols.index("BBB")
+    close = panel.close.copy()
+    close[ended - 2 : back, column] = np.nan
+    gone = replace(panel, **dict.fromkeys(("open", "high", "low", "close"), close))
+    action = Action("BBB", panel.sessions[ended], kind, 0.0)
+    events = tuple((action,) if row == ended else () for row in range(len(panel)))
+    unknown, stated = examine(gone, BOOK), examine(replace(gone, events=events), BOOK)
+    assert unknown.quarantined[ended - 1 : back, column].all()
+    assert stated.quarantined[ended - 1, column]  # until it is stated, it is missing
+    assert not stated.quarantined[ended:back, column].any()
+    assert not stated.warned[ended:back, column].any()
+    assert gone.sessions[ended - 1].item() in {one.last for one in stated.spells() if one.symbol == "BBB"}
+    np.testing.assert_array_equal(stated.quarantined[back:], unknown.quarantined[back:])
 
 
 def test_the_limits_are_those_of_the_book():

@@ -46,13 +46,15 @@ def test_a_source_that_cannot_say_what_it_lists_is_refused_with_what_to_name(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "found no such file, expected the pool of a screen"),
-        ("", "line 1: found nothing; expected a header with the column symbol"),
-        ("ticker\nA\n", "line 1: found ticker"),
-        ("symbol\n", "the pool names no symbol"),
-        ("symbol\nA\nB\nA\n", "line 4: A stands in line 2 already"),
-        ("symbol\nA\nb\n", "line 3, column symbol: found 'b'"),
-        ("symbol\n^VIX\n", "line 2: ^VIX is the volatility index of the book"),
+        (None, "found no such file, expected a CSV file with a column symbol"),
+        ("", "pool.csv:1: found an empty file, expected one column symbol"),
+        ("ticker\nA\n", "pool.csv:1: found ticker"),
+        ("symbol\n", "it names no symbol"),
+        ("symbol\nA\nB\nA\n", "pool.csv:4: A stands in line 2 already"),
+        ("symbol\nA\nb\n", "pool.csv:3, column symbol: found 'b'"),
+        ('"symbol\nA\n', "pool.csv:2: not a CSV: unexpected end of data"),
+        ('"' + "A" * 200_000 + '"\nA\n', "pool.csv:1: not a CSV: field larger than field limit"),
+        ("symbol\n^VIX\n", "pool.csv:2: ^VIX is the volatility index of the book"),
     ],
 )
 def test_a_file_that_is_no_pool_is_refused_with_its_line(

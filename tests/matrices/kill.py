@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.matrices.killing import Killing, Moment
+from tests.matrices.killing_resting import KillingResting
 from tests.matrices.parts import WORKERS, in_parts
 from tests.matrices.scenes import alpaca_desks, ibkr_desks
 from tests.matrices.table import table
@@ -109,13 +110,21 @@ class Part:
 
 
 def part_of(
-    number: int, *, parts: int, times: int, seed: int, settle: bool, two_accounts: bool, broker: str
+    number: int,
+    *,
+    parts: int,
+    times: int,
+    seed: int,
+    settle: bool,
+    two_accounts: bool,
+    broker: str,
+    resting: bool,
 ) -> Part:
     """Every `parts`-th row, on a desk of its own; see `row_of`."""
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     desks = ibkr_desks() if broker == "ibkr" else alpaca_desks(two_accounts=two_accounts)
     with desks as make_desk:
-        killing = Killing(make_desk(), seed + number)
+        killing = (KillingResting if resting else Killing)(make_desk(), seed + number)
         mine = list(killing.points.values())[number::parts]
         rows = [row_of(killing, moments, times, settle=settle) for moments in mine]
     return Part(rows, len(killing.points), killing.settled)
@@ -134,12 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
     parser.add_argument("--broker", choices=("alpaca", "ibkr"), default="alpaca", help="whose fake is asked")
+    parser.add_argument("--resting", action="store_true", help="of a book whose stops rest at the broker")
     chosen = parser.parse_args(arguments)
     if chosen.accounts and chosen.broker != "alpaca":
         parser.error("--accounts is for --broker alpaca")
     began = time.perf_counter()
     known = {"times": chosen.times, "seed": chosen.seed, "settle": not chosen.settle_new}
-    known |= {"two_accounts": chosen.accounts, "broker": chosen.broker}
+    known |= {"two_accounts": chosen.accounts, "broker": chosen.broker, "resting": chosen.resting}
     parts = in_parts(partial(part_of, parts=chosen.workers, **known), chosen.workers)
     [points] = {part.points for part in parts}
     rows = [parts[n % chosen.workers].rows[n // chosen.workers] for n in range(points)]

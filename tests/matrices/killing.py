@@ -12,7 +12,7 @@ from tests.matrices.boundaries import Boundary, code_of, watching
 from tests.matrices.checks import at_broker, decided, exactly_once, ledger_agrees, never_back, only_true_fills
 from tests.matrices.scenes import WatchedDesk, WatchedIbkrDesk, look_ahead
 from tests.matrices.stage import Stage
-from tests.session.small_desk import begin_child, die, in_child, wait_for
+from tests.session.small_desk import begin_child, die, in_child, session, wait_for
 
 from nightdesk.bounded_http import BoundedAdapter
 from nightdesk.brokers import ibkr_sending
@@ -43,9 +43,6 @@ SERVING = code_of(db._begin, db._execute, rows.write_all, BoundedAdapter.send, T
 
 #: So many seconds after its boundary a process is killed at the latest.
 LATEST = 0.030
-
-#: The session that is decided: purchases, of which at Alpaca the one in crypto is executed when it arrives.
-NUMBER = 0
 
 #: What each stage runs: the orders are to be written; to be sent; to be sent where one answer was lost.
 STEPS = {"planning": "orders", "sending": "submit", "sending again": "submit"}
@@ -84,21 +81,33 @@ class Killing:
         A new one.
     seed : int
         Of the random moments.
+
+    Attributes
+    ----------
+    number : int
+        The session that is decided; of the first, purchases, of which at Alpaca the one in crypto is executed
+        when it arrives.
+    watched : frozenset of code
     """
+
+    number = 0
+    watched = WATCHED
 
     def __init__(self, desk: WatchedDesk | WatchedIbkrDesk, seed: int = 0) -> None:
         self._desk = desk
         self._random = random.Random(seed)
-        desk.evening(NUMBER)
-        desk.price_coins(NUMBER)
+        self._begin()
+        desk.evening(self.number)
+        desk.price_coins(self.number)
         # In a process of its own: what the checks of data import would make every later fork slower.
         assert in_child(self._decide) == 0
         self._stages = {"planning": Stage(desk)}
-        desk.run_steps(NUMBER, "orders", "orders")
+        desk.run_steps(self.number, "orders", "orders")
         self._stages["sending"] = Stage(desk)
-        desk.run_steps(NUMBER, "submit", "submit")
-        self._wanted = decided(desk, NUMBER)
-        assert exactly_once(desk, NUMBER, self._wanted) == []
+        desk.run_steps(self.number, "submit", "submit")
+        self._wanted = decided(desk, self.number)
+        wrong = self._wrong()
+        assert not wrong, wrong
         moments = [*self._passed("planning"), *self._passed("sending")]
         self._lose_an_answer(moments)
         self._stages["sending again"] = Stage(desk)
@@ -122,9 +131,10 @@ class Killing:
         desk, step = self._desk, STEPS[moment.stage]
         self._stages[moment.stage].restore()
         status = self._run_and_kill(moment, delay)
-        before = len(at_broker(desk))
-        again = in_child(lambda: desk.run_steps(NUMBER, step, "submit", turn_seconds=20.0))
-        wrong = exactly_once(desk, NUMBER, self._wanted) + never_back(desk)
+        wrong = self._wrong_meanwhile()
+        before = self._sent()
+        again = in_child(lambda: desk.run_steps(self.number, step, "submit", turn_seconds=20.0))
+        wrong += self._wrong() + never_back(desk)
         if again != 0:
             wrong.append(f"the process after it ended with {again}")
         if status not in ((-signal.SIGKILL,) if delay is None else (-signal.SIGKILL, 0)):
@@ -136,7 +146,7 @@ class Killing:
             orders=len(self._wanted),
             sent_before=before,
             found=int(str(found)),
-            sent_after=len(at_broker(desk)) - before,
+            sent_after=self._sent() - before,
             violations=tuple(f"{moment.stage}, {_words(delay)}: {one}" for one in wrong),
         )
 
@@ -159,12 +169,34 @@ class Killing:
             return []
         self._known.add(stand)
         self.settled += 1
-        desk.run_steps(NUMBER, "report", "close")
-        desk.live_through(NUMBER + 1)
-        desk.evening(NUMBER + 1)
-        desk.run_steps(NUMBER + 1, "settle", "settle")
-        wrong = ledger_agrees(desk, NUMBER + 1) + only_true_fills(desk) + never_back(desk)
+        desk.run_steps(self.number, "report", "close")
+        self._live_on()
+        desk.evening(self.number + 1)
+        desk.run_steps(self.number + 1, "settle", "settle")
+        wrong = ledger_agrees(desk, self.number + 1) + only_true_fills(desk) + never_back(desk)
         return [f"{moment.stage}, settled: {one}" for one in wrong]
+
+    def _begin(self) -> None:
+        """What was before the session that is decided."""
+
+    def _live_on(self) -> None:
+        """Let the next session open and close."""
+        self._desk.live_through(self.number + 1)
+
+    def _wrong(self) -> list[str]:
+        """What is not as it must be once the orders are sent."""
+        return exactly_once(self._desk, self.number, self._wanted)
+
+    def _wrong_meanwhile(self) -> list[str]:
+        """The same of a moment at which a process was killed."""
+        return []
+
+    def _sent(self) -> int:
+        """How many orders of the session the broker has, counted as often as it took them."""
+        earlier = self._desk.rows(
+            "SELECT client_order_id FROM nightdesk.orders WHERE session < %s", session(self.number)
+        )
+        return sum((one.client_order_id,) not in earlier for one in at_broker(self._desk))
 
     def _run_and_kill(self, moment: Moment, delay: float | None) -> int:
         """The exit status of a process that is killed."""
@@ -183,7 +215,7 @@ class Killing:
                     os.write(tell, b".")
                 passed += 1
 
-            with watching(WATCHED, SERVING, reached):
+            with watching(self.watched, SERVING, reached):
                 self._run(moment.stage)
 
         child = begin_child(work)
@@ -195,7 +227,7 @@ class Killing:
         return wait_for(child)
 
     def _run(self, stage: str) -> None:
-        self._desk.run_steps(NUMBER, STEPS[stage], STEPS[stage])
+        self._desk.run_steps(self.number, STEPS[stage], STEPS[stage])
 
     def _passed(self, stage: str) -> list[Moment]:
         """The boundaries that a run from a stage passes, in order."""
@@ -205,7 +237,7 @@ class Killing:
         def reached(boundary: Boundary) -> None:
             passed.append((boundary, time.perf_counter()))
 
-        with watching(WATCHED, SERVING, reached):
+        with watching(self.watched, SERVING, reached):
             self._run(stage)
         end = time.perf_counter()
         return [Moment(boundary, stage, n, end - at) for n, (boundary, at) in enumerate(passed)]
@@ -215,11 +247,11 @@ class Killing:
         self._stages["sending"].restore()
         lost = next(one for one in moments if one.boundary.function == "record_known")
         assert self._run_and_kill(lost, None) == -signal.SIGKILL
-        assert len(self._desk.account.orders()) == 1
+        assert self._sent() == 1
 
     def _decide(self) -> None:
-        self._desk.run_steps(NUMBER, "ingest", "gate")
-        look_ahead(self._desk, NUMBER + 1)
+        self._desk.run_steps(self.number, "ingest", "gate")
+        look_ahead(self._desk, self.number + 1)
 
 
 def _words(delay: float | None) -> str:

@@ -11,7 +11,7 @@ MUST_BE_THERE = (
     "write_all: found = [int(count)",
     "saving: end of with held_run(",
     "_send_everywhere: with contact(context, account) as broker:",
-    "send_planned: clock = _clock(context, broker)",
+    "_send_each: clock = _clock(context, broker)",
     "_send: begin_attempt(context.conn, name, commit=alone)",
     "begin_attempt: cur.execute(",
     "begin_attempt: end of with cursor(conn) as cur:",
@@ -73,3 +73,10 @@ def test_so_it_is_where_a_book_has_an_account_on_paper_beside_the_real_one() -> 
 @pytest.mark.timeout(900)
 def test_so_it_is_at_ibkr() -> None:
     kill_everywhere(2, "--settle-new", "--broker", "ibkr", seconds=890, there=AT_IBKR)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_so_it_is_where_stops_rest_that_are_replaced_and_cancelled() -> None:
+    resting = ("release: known = ended(broker,", "AlpacaBroker.cancel: return known", "strays:", "_why_kept:")
+    kill_everywhere(0, "--settle-new", "--resting", seconds=1790, there=(*AT_ALPACA, *resting))

@@ -6,20 +6,21 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.money import PRICE_STEP
 from nightdesk.engine import Carried, risk_report, sizing_figures
 from nightdesk.engine.exits import other_of
 from nightdesk.portfolio import Bundles
-from nightdesk.research.backtest.run import Result
+from nightdesk.research.backtest.run import Decided, Result
 from nightdesk.store import db
 from nightdesk.store.decision_rows import signals_of, targets_of, verdicts_of
 from nightdesk.store.ledger_rows import positions_of, read_entries, read_marks
 from nightdesk.store.order_rows import crosses_of, fills_of, orders_of, slippage_rows
 from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import read_risk_state
-from nightdesk.store.rows import read_rows
+from nightdesk.store.rows import read_row, read_rows
 
 
 def same_sessions(result: Result, conn: db.Connection) -> None:
@@ -128,3 +129,43 @@ def same_trades(result: Result, at: int, conn: db.Connection, as_of: datetime) -
     for key, position in decided.state.ledger.positions.items():
         for name in position.__dataclass_fields__:
             assert positions[key][name] == getattr(position, name), (as_of, key, name)
+
+
+def same_listed_decision(result: Result, one: Decided, conn: db.Connection) -> None:
+    """The decision of a book whose members change: rows are stored where they say something."""
+    as_of, desk, name = result.market.closes[one.t], result.desk, result.desk.book.name
+    column, row = desk.column, desk.strategy_row
+    signals = signals_of(conn, name, as_of)
+    said = np.zeros((len(desk.strategies), len(desk.symbols)), dtype=np.int8)
+    for signal in signals:
+        n, spoken = column[signal["symbol"]], result.market.signals[signal["strategy"]]
+        said[row[signal["strategy"]], n] = signal["direction"]
+        for field in ("direction", "strength", "confidence", "reason"):
+            assert signal[field] == getattr(spoken, field)[one.t, n], (as_of, signal)
+    listed = [n for n, symbol in enumerate(desk.symbols) if symbol in known_symbols(conn, name, as_of)]
+    np.testing.assert_array_equal(said[:, listed], result.market.direction[one.t][:, listed])
+    targets = targets_of(conn, name, as_of)
+    for field in ("held", "quantity", "cause"):
+        found = np.zeros(said.shape)
+        for target in targets:
+            found[row[target["strategy"]], column[target["symbol"]]] = target[field]
+        np.testing.assert_array_equal(found, getattr(one.targets, field), err_msg=f"{as_of} {field}")
+    for target in targets:
+        place = row[target["strategy"]], column[target["symbol"]]
+        for field in Carried.names():
+            assert target[field] == pytest.approx(getattr(one.targets.carried, field)[place], rel=1e-9)
+    told = [(kept.rule, kept.symbol, kept.action, kept.after) for kept in verdicts_of(conn, name, as_of)]
+    ours = [(kept.rule, kept.symbol, kept.action, kept.after) for kept in one.gated.verdicts(desk.symbols)]
+    assert sorted(told) == sorted(ours), as_of
+    for table, count in (("signals", len(signals)), ("targets", len(targets))):
+        silent = read_row(conn, "silent_count", book=name, as_of=as_of, table_name=table)
+        assert silent is not None
+        assert silent["strategies"] == len(desk.strategies)
+        assert count < len(desk.strategies) * len(listed), f"every row of {table} is there"
+
+
+def known_symbols(conn: db.Connection, book: str, as_of: object) -> set[str]:
+    """The symbols that the decision's panel had."""
+    with conn.cursor() as cursor:
+        cursor.execute("SELECT symbol FROM nightdesk.factors WHERE book = %s AND as_of = %s", (book, as_of))
+        return {row[0] for row in cursor.fetchall()}

@@ -21,9 +21,10 @@ from nightdesk.store.db import DATABASE_VARIABLE
 
 
 class FakeMarket(Protocol):
-    """The market of a fake broker, at its own instant."""
+    """The market of a fake broker, at its own instant; no order is taken in what is `halted`."""
 
     now: datetime
+    halted: set[str]
 
     def open_market(self, prices: Mapping[str, float], *, at: datetime) -> None:
         """Let a session open."""

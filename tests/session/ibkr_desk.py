@@ -59,8 +59,8 @@ def at_ibkr(desk: SmallDesk, gateway: IbkrGateway, **broker: object) -> IbkrDesk
     """
     tree = yaml.safe_load(Path(desk.book).read_text())
     tree["broker"] = {"kind": "ibkr", "account": ACCOUNT, **broker}
-    del tree["universe"]["BTC-USD"]
-    tree["levels"]["first_out"].remove("BTC-USD")
+    tree["universe"].pop("BTC-USD", None)
+    tree["levels"]["first_out"] = [one for one in tree["levels"]["first_out"] if one != "BTC-USD"]
     Path(desk.book).write_text(yaml.safe_dump(tree, sort_keys=False))
     gateway.runs = True  # as the database's clock does
     return IbkrDesk(desk.url, desk.book, desk.bars, gateway=gateway)

@@ -38,6 +38,20 @@ def test_market_and_limit_orders_are_taken_by_every_kind_of_broker(
     assert book.orders.type == orders["type"]
 
 
+@pytest.mark.parametrize("terms", [{"stop": 0.02}, {"stop": 0.02, "target": 0.1}])
+def test_stops_are_refused_for_crypto_at_alpaca_which_lets_none_rest(
+    write: Write, terms: dict[str, float]
+) -> None:
+    path = write(protective=terms, broker={"kind": "alpaca", "account": "one"})
+    with pytest.raises(Refused, match=r"of kind alpaca lets no (stop|oco) order rest for BTC-USD \(crypto\)"):
+        read_book(path)
+    tree = yaml.safe_load(path.read_text())
+    tree["universe"].pop("BTC-USD")
+    tree["levels"]["first_out"] = []
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    assert read_book(path).protective is not None
+
+
 def test_an_unknown_kind_of_broker_is_refused(write: Write) -> None:
     with pytest.raises(Refused, match=r"multi_asset\.yaml: broker\.kind: there is no broker 'papper'"):
         read_book(write(broker={"kind": "papper", "account": "one"}))

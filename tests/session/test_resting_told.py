@@ -70,7 +70,7 @@ def test_what_rests_and_what_it_executed_is_told_wherever_orders_are(resting: Sm
         own = [each for each in orders_of(conn, book, as_of) if protects(each.order)]
         if own:
             told = trace(context, own[0].order.symbol)["orders"]
-            assert any(each["rests"].startswith("stop ") for each in told)
+            assert any(each["stop_price"] is not None for each in told)
 
 
 def test_an_executed_stop_or_target_is_the_reason_of_its_fill(resting: SmallDesk) -> None:

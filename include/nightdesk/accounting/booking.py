@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from nightdesk.accounting.events import ENDINGS, ending
+from nightdesk.accounting.events import ending
 from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, Ledger, Position
 from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.money import (
@@ -20,7 +20,7 @@ from nightdesk.core.money import (
     to_price,
     to_unit,
 )
-from nightdesk.core.panel import Action
+from nightdesk.core.panel import ENDINGS, Action
 from nightdesk.orders.fills import Expired, Fill
 from nightdesk.orders.netting import allocate
 from nightdesk.orders.order import Cross, Order

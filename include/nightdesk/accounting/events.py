@@ -18,9 +18,6 @@ from nightdesk.core.panel import Action, ActionKind
 
 ONE = Decimal(1)
 
-#: Actions after which the symbol is not traded any more.
-ENDINGS: tuple[ActionKind, ...] = ("symbol_change", "merger", "delisting")
-
 
 @dataclass(frozen=True)
 class Surroundings:

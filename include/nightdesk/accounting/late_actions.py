@@ -11,10 +11,9 @@ from datetime import date
 from decimal import Decimal
 
 from nightdesk.accounting.actions import corporate_actions
-from nightdesk.accounting.events import ENDINGS
 from nightdesk.accounting.ledger import Entry, Ledger, Position
 from nightdesk.core.money import ZERO
-from nightdesk.core.panel import Action, ActionKind
+from nightdesk.core.panel import ENDINGS, Action, ActionKind
 
 #: How the references of entries end that are booked late.
 LATE = "-late"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -12,15 +12,20 @@ from nightdesk.brokers.broker_interface import Capabilities
 from nightdesk.core.asset_classes import AssetClass
 from nightdesk.core.money import plain
 from nightdesk.core.universe import Instrument
-from nightdesk.orders.order import Order, TimeInForce
+from nightdesk.orders.order import Order, OrderType, TimeInForce
 
 _STOCK: Mapping[TimeInForce, str] = {"day": "day", "open": "opg", "close": "cls", "gtc": "gtc", "ioc": "ioc"}
 _COIN: Mapping[TimeInForce, str] = {"day": "gtc", "gtc": "gtc", "ioc": "ioc"}
+_STOPS = frozenset[OrderType]({"stop", "bracket", "oco"})
 
 
 @dataclass(frozen=True)
 class AlpacaCapabilities(Capabilities):
     """What Alpaca can do, and the pairs of things that it cannot do together."""
+
+    def lets_rest(self, kinds: Collection[OrderType], asset_class: AssetClass) -> bool:
+        """See `Capabilities.lets_rest`; nothing with a stop rests for crypto."""
+        return super().lets_rest(kinds, asset_class) and not (asset_class == "crypto" and _STOPS & set(kinds))
 
     def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
         """Why Alpaca cannot trade an order; None when it can."""
@@ -29,7 +34,7 @@ class AlpacaCapabilities(Capabilities):
             return fault
         kind, time = order.order_type, order.time_in_force
         if instrument.asset_class == "crypto":
-            return f"no {kind} orders for crypto" if kind in ("stop", "bracket", "oco") else None
+            return f"no {kind} orders for crypto" if kind in _STOPS else None
         if order.quantity % 1 and (kind in ("bracket", "oco") or time != "day"):
             return f"quantity {order.quantity}: parts of a share are traded by simple day orders only"
         return None

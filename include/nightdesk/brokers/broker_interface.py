@@ -73,6 +73,10 @@ class Capabilities:
     options: bool = False
     tells_today_alone: bool = False
 
+    def lets_rest(self, kinds: Collection[OrderType], asset_class: AssetClass) -> bool:
+        """Whether orders of all these types rest for a class of instruments until they are cancelled."""
+        return self.order_types.issuperset(kinds) and "gtc" in self.times_in_force.get(asset_class, {})
+
     def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
         """Why this kind of broker cannot trade an order; None when it can."""
         if instrument is None:

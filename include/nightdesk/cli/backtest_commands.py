@@ -29,6 +29,7 @@ from nightdesk.cli.options import (
     Note,
     Notices,
     Out,
+    ReleaseAfter,
     Releases,
     Settings,
     processors,
@@ -59,6 +60,7 @@ def backtest(
     set_: Settings = None,
     kill: Kills = None,
     release: Releases = None,
+    release_after: ReleaseAfter = None,
     inject: Inject = None,
     accept: Accepts = None,
     notices: Notices = None,
@@ -84,9 +86,9 @@ def backtest(
     from nightdesk.research.backtest.run import backtest as simulate
 
     if keep_band:
-        _refuse_exercise(set_, kill, release, inject)
+        _refuse_exercise(set_, kill, release, release_after, inject)
     if keep:
-        _refuse_to_keep(kill, release, inject, notices, accept)
+        _refuse_to_keep(kill, release, release_after, inject, notices, accept)
     elif note:
         raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     named = open_book(book, settings(set_))
@@ -107,6 +109,7 @@ def backtest(
                 drills,
                 injected=injected,
                 notices=noticed,
+                release_after=release_after,
                 follow=follow,
             )
             figures = metrics(result)
@@ -129,6 +132,7 @@ def backtest(
             {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
             for one in result.stale_spells
         ],
+        "killed": [asdict(one) for one in result.killed_spells],
         "booked_actions": _booked_actions(result),
         "out": out,
         "format": None if out is None else format_,
@@ -196,6 +200,31 @@ def _stale_line(one: Mapping[str, Any]) -> str:
     )
 
 
+#: Lines of spells without entries that the text has.
+MOST_KILLED = 5
+
+
+def _killed_lines(spells: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Since when the kill switch let nothing be opened, the spell that lasts to the end first."""
+    from nightdesk.alerts.page_templates import counted
+
+    for one in (each for each in spells if each["ongoing"]):
+        yield (
+            f"KILLED from {one['first']} to the end, {counted(one['sessions'], 'session')} in which nothing "
+            f"was opened: {one['reason']}. A backtest has nobody who releases a book: --release-after "
+            "SESSIONS simulates one"
+        )
+    over = [each for each in spells if not each["ongoing"]]
+    if over:
+        sessions = counted(sum(one["sessions"] for one in over), "session")
+        yield f"killed and released {counted(len(over), 'time')}, {sessions} in which nothing was opened"
+    for one in over[:MOST_KILLED]:
+        by = one["released_by"] or "a drill"
+        yield f"killed from {one['first']} to {one['last']}, released by {by}: {one['reason']}"
+    if len(over) > MOST_KILLED:
+        yield f"and {len(over) - MOST_KILLED:,} more (--json has them all)"
+
+
 def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
     """The synthetic signals of a file, all of them of decisions of the span."""
     from nightdesk.core.calendar import as_instant
@@ -212,7 +241,8 @@ def _refuse_exercise(*options: object) -> None:
     """Refuse to keep as a yardstick what is not the book as it trades."""
     if any(options):
         raise typer.BadParameter(
-            "a band is of the book as its file is: leave out --set, --kill, --release and --inject",
+            "a band is of the book as its file is: leave out --set, --kill, --release, --release-after "
+            "and --inject",
             param_hint="'--keep-band'",
         )
 
@@ -221,8 +251,8 @@ def _refuse_to_keep(*options: object) -> None:
     """Refuse to keep among a book's results what is an exercise."""
     if any(options):
         raise typer.BadParameter(
-            "what is kept is the book as it decides by itself: leave out --kill, --release, --inject, "
-            "--notices and --accept",
+            "what is kept is the book as it decides by itself: leave out --kill, --release, "
+            "--release-after, --inject, --notices and --accept",
             param_hint="'--keep'",
         )
 
@@ -343,6 +373,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield from data_lines(document, metrics["quarantines"])
     for one in document["stale"]:
         yield _stale_line(one)
+    yield from _killed_lines(document["killed"])
     for one in document["booked_actions"]:
         yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
     yield _financed(metrics)

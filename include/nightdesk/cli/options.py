@@ -131,6 +131,17 @@ Releases = Annotated[
     list[date] | None,
     day_option("--release", "A drill: release the kill switch from this session on; may be repeated."),
 ]
+ReleaseAfter = Annotated[
+    int | None,
+    typer.Option(
+        "--release-after",
+        metavar="SESSIONS",
+        min=1,
+        help="Let a simulated person release a kill that a rule has set after so many sessions; by default "
+        "nobody does, and nothing is opened from then on.",
+        show_default=False,
+    ),
+]
 Accepts = Annotated[
     list[Any] | None,
     typer.Option(

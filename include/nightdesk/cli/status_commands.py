@@ -102,7 +102,6 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
     from nightdesk.operations.screen_standing import screen_lines
-    from nightdesk.orders.resting import legs_words
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.pair_lines import pair_lines
@@ -166,10 +165,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
         "foreign_orders": foreign,
-        "open_orders": [
-            {**row, "name": name(row), "rests": legs_words(row["stop_price"], row["target_price"])}
-            for row in read_rows(conn, "open_orders", book=book)
-        ],
+        "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
         "alerts": _open_alerts(conn, book, 10),
     }
 

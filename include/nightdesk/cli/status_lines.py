@@ -97,9 +97,18 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         where = f" in account {order['account']}" if one["accounts"] else ""
         legs = f", leg of bundle {order['bundle']}" if order["bundle"] else ""
-        rests = f", rests: {order['rests']}" if order["rests"] else ""
-        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}{legs}{rests}"
+        state = f"{_prices(order)}, {order['status']}{legs}"
+        yield f"  order of {order['name']}: {order['side']} {amount}{where}{state}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
+
+
+def _prices(order: Mapping[str, Any]) -> str:
+    """At which prices an order rests; empty for one that meets the market."""
+    from nightdesk.alerts.figures import price
+
+    named = {"stop": order["stop_price"], "target": order["target_price"]}
+    rests = " or ".join(f"{name} {price(at)}" for name, at in named.items() if at is not None)
+    return f" if it comes to {rests}" if rests else ""
 
 
 def account_lines(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:

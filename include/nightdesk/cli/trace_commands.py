@@ -96,6 +96,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
     yield f"decided as of {instant(story['as_of'])}, with what was known by {instant(story['known_by'])}"
     failed = [row for row in story["quality"] if row["outcome"] != "passed"]
     regime = story["regime"]
+    rested = {one["client_order_id"] for one in story["orders"] if one["stop_price"] is not None}
     parts: dict[str, Iterable[str]] = {
         "bars": map(_bar, story["bars"]),
         **({"hours of the session": map(_bar, story["hours"])} if story["hours"] else {}),
@@ -113,7 +114,9 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         **({"limited by hand": story["overrides"]} if story["overrides"] else {}),
         "gate": (row["words"] for row in story["verdicts"]),
         "orders": (line for order in story["orders"] for line in _order(order)),
-        "fills": (_fill(row, story["noun"]) for row in story["fills"]),
+        "fills": (
+            _fill(row, story["noun"], rested=row["client_order_id"] in rested) for row in story["fills"]
+        ),
         "between strategies": map(_cross, story["crosses"]),
     }
     for title, lines in parts.items():
@@ -177,10 +180,9 @@ def _order(order: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.core.account_terms import MAIN
 
     what = f"{order['side']} {quantity(order['quantity'])}, decided at {price(order['reference_price'])}"
-    if order["limit_price"] is not None:
-        what += f", limit {price(order['limit_price'])}"
-    if order["rests"]:
-        what += f", rests: {order['rests']}"
+    for name in ("limit", "stop", "target"):
+        if order[f"{name}_price"] is not None:
+            what += f", {name} {price(order[f'{name}_price'])}"
     if order["account"] != MAIN:
         what += f", in account {order['account']}"
     yield f"{what}: {order['status']} ({order['client_order_id']})"
@@ -188,11 +190,11 @@ def _order(order: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {event['status']} in {event['decision']}: {event['cause']}"
 
 
-def _fill(row: Mapping[str, Any], noun: str) -> str:
+def _fill(row: Mapping[str, Any], noun: str, *, rested: bool) -> str:
     from nightdesk.alerts.figures import money, number, price, quantity
 
-    # Within a session an order meets the mean of an hour.
-    market = "open" if noun == "session" else "market"
+    # Within a session an order meets the mean of an hour, and one that rested the price that it rested at.
+    market = "reached" if rested else "open" if noun == "session" else "market"
     at = f"at {price(row['price'])} ({market} {price(row['reference_price'])})"
     what = f"{row['side']} {quantity(row['quantity'])}"
     slippage = f"slippage {number(row['realised_bps'])} bp, expected {number(row['expected_bps'])} bp"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,14 @@ class OffSpan:
     reason: str
 
 
+class Succession(NamedTuple):
+    """Who holds `symbol` at the open of a session has `other` instead, or besides."""
+
+    symbol: str
+    session: date
+    other: str
+
+
 @dataclass(frozen=True)
 class Membership:
     """A list as it was known at one instant.
@@ -75,8 +83,8 @@ class Membership:
     spans : tuple of MemberSpan
         By symbol and first session; see `faults_of`.
     listed_before : tuple of MemberSpan
-        Spans of earlier versions of the list that are not in it any more: what they name may still be held,
-        so it has a column, and is no member.
+        Spans of earlier versions of the list that are not in it any more, and what members have become by a
+        corporate action: what they name may be held, so it has a column, and is no member.
     pairs : tuple of PairSpan
         The pairs of a screen, by session and name; none in a list of a file.
     legs : tuple of MemberSpan
@@ -105,6 +113,18 @@ class Membership:
 
         found = begun(self.listed_before) | begun(self.spans)
         return {symbol: found[symbol] for symbol in sorted(found)}
+
+    def with_successors(self, successions: Iterable[Succession]) -> Membership:
+        """With what its symbols have become in `listed_before`, each from that session on and in the group of
+        the symbol that it was; what a successor becomes is one too.
+        """
+        found = list(self.listed_before)
+        for one in sorted(successions, key=lambda one: (one.session, one.symbol, one.other)):
+            before = [span for span in (*self.spans, *found) if span.symbol == one.symbol]
+            begun = [span for span in before if span.first <= one.session]
+            if begun and not any(span.symbol == one.other for span in found):
+                found.append(MemberSpan(one.other, one.session, None, begun[-1].group))
+        return replace(self, listed_before=tuple(found))
 
     def at(self, session: date) -> tuple[str, ...]:
         """The members of a session, sorted."""

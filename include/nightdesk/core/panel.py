@@ -22,6 +22,7 @@ from nightdesk.core.calendar import Sessions
 from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.corporate.judgement import judge_actions
 from nightdesk.core.corporate.kinds import ACTION_KINDS as ACTION_KINDS
+from nightdesk.core.corporate.kinds import ENDINGS as ENDINGS
 from nightdesk.core.corporate.kinds import EVENT_KINDS as EVENT_KINDS
 from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.core.fields import Frozen, Positive
@@ -15,15 +15,23 @@ BY_STRATEGY: Literal["strategy"] = "strategy"
 StopShare = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _form(value: Any) -> str:
+    """Of which form a stop or a target is, so that a fault tells of that form alone."""
+    return "[by strategy]" if isinstance(value, str) else "[share]"
+
+
+_ByStrategy = Annotated[Literal["strategy"], Tag("[by strategy]")]
+
+
 class ProtectiveTerms(Frozen):
     """Orders that rest at the broker for what is held, until they fill or are cancelled."""
 
-    stop: StopShare | Literal["strategy"] | None = Field(
+    stop: Annotated[Annotated[StopShare, Tag("[share]")] | _ByStrategy, Discriminator(_form)] | None = Field(
         None,
         description="loss from the average entry at which a stop rests, a share of it, in place of the stop "
         "of the strategy's exits; strategy: at that; null: none",
     )
-    target: Positive | Literal["strategy"] | None = Field(
+    target: Annotated[Annotated[Positive, Tag("[share]")] | _ByStrategy, Discriminator(_form)] | None = Field(
         None,
         description="gain from the average entry at which a limit rests beside the stop, a share of it, in "
         "place of the target of the strategy's exits; strategy: at that; null: none",

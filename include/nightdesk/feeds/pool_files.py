@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from nightdesk.core.csv_table import CsvTable
 from nightdesk.core.documents import read_text
@@ -19,8 +20,8 @@ MOST_BYTES = 20_000_000
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 
 
-def read_pool(place: str) -> tuple[str, ...]:
-    """The symbols that a file names, in its order.
+def read_pool_file(place: str) -> Mapping[str, int]:
+    """The symbols that a file names, in its order, each with the number of its line.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def read_pool(place: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, changed: int, size: int) -> tuple[str, ...]:
+def _read(path: Path, changed: int, size: int) -> Mapping[str, int]:
     """A whole file; the key holds its time and size, so a changed file is read anew."""
     table = CsvTable(read_text(path, MOST_BYTES, "a pool of symbols"), str(path))
     named = [one for one in table.header if one == COLUMN]
@@ -62,7 +63,7 @@ def _read(path: Path, changed: int, size: int) -> tuple[str, ...]:
         first[symbol] = number
     if not first:
         raise Refused(f"{path}: it names no symbol: write one a line below the header")
-    return tuple(first)
+    return MappingProxyType(first)
 
 
 def _symbols(table: CsvTable) -> Iterator[tuple[int, str]]:

@@ -19,7 +19,7 @@ from nightdesk.core.calendar import as_date
 from nightdesk.core.contracts import Contract
 from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
-from nightdesk.core.panel import Panel
+from nightdesk.core.panel import ENDINGS, Panel
 from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, runs
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
 from nightdesk.feeds.jumps import Jumps
@@ -256,7 +256,8 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     -----
     A symbol before its first bar is absent, not missing: it fails nothing and is not counted. Of the
     volatility index only the close counts, and no jump of it is a fault; nor is one of an option, whose price
-    may halve in a day, and after its expiry or a split of its underlying no bar is missed. An absent
+    may halve in a day, and after its expiry or a split of its underlying no bar is missed; nor is one of a
+    symbol that a stated action has ended (`ENDINGS`), as long as none comes. An absent
     benchmark or volatility index forbids entries; one absent for longer than allowed, or whose bar is faulty,
     stops the run, and so does a failed share of the universe above its limit, in which a symbol without a bar
     of the session counts as failed, and of a list of members those of the session alone count.
@@ -323,12 +324,14 @@ def _of_own(own: Sequence[OwnVerdict], consequence: CheckConsequence, panel: Pan
 
 
 def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
-    """What is measured symbol by symbol; of an option that is over, nothing that speaks of a missing bar."""
+    """What is measured symbol by symbol; of what is over, nothing that speaks of a missing bar."""
     contracts = book.contracts
     options = {symbol: one.option for symbol, one in contracts.items() if one.option is not None}
     measured = measure(panel, book.quality, index=book.volatility_index, options=options, compare=compare)
     over = _over(panel, {symbol: contracts[symbol] for symbol in options})
-    for name in (*_OF_ABSENCE, "no_bar") if options else ():
+    if any(panel.events):
+        over |= _ended(panel)
+    for name in (*_OF_ABSENCE, "no_bar") if over.any() else ():
         measured.by_check[name][over] = np.nan
     return measured
 
@@ -380,6 +383,15 @@ def _over(panel: Panel, options: Mapping[str, Contract]) -> Flags:
         split = panel.split[:, panel.symbols.index(contract.underlying)] != 1.0
         newest = np.maximum.accumulate(np.where(split, row, -len(panel)))
         out[:, n] |= panel.age[:, n] > row - newest
+    return out
+
+
+def _ended(panel: Panel) -> Flags:
+    """Where a stated action has ended a symbol and no bar came since; shape (n_sessions, n_symbols)."""
+    out, column = np.zeros(panel.close.shape, dtype=np.bool_), {one: n for n, one in enumerate(panel.symbols)}
+    for row, events in enumerate(panel.events):
+        for n in (column[one.symbol] for one in events if one.kind in ENDINGS):
+            out[row:, n] |= panel.age[row:, n] > np.arange(len(panel) - row)
     return out
 
 

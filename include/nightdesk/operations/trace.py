@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from nightdesk.feeds.quality import WHOLE_BOOK
-from nightdesk.orders.resting import legs_words
 from nightdesk.risk import rule_shown, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.context import Context
@@ -177,7 +176,8 @@ def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) 
         "order_type": order.order_type,
         "reference_price": order.reference_price,
         "limit_price": order.limit_price,
-        "rests": legs_words(order.stop_price, order.target_price),
+        "stop_price": order.stop_price,
+        "target_price": order.target_price,
         "account": order.account,
         "bundles": list(order.bundles),
         "status": stored.status,

@@ -15,6 +15,7 @@ from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.core.feed_order import key_of, named_feeds
 from nightdesk.engine import Desk, resolve
 from nightdesk.feeds.fact_sources import check_fact_source
+from nightdesk.orders.order import OrderType
 from nightdesk.strategies import SignalSide
 
 #: The made-up market, as a source of bars and of facts.
@@ -270,13 +271,12 @@ def _refuse_unprotected(book: Book, desk: Desk) -> None:
         return
     from nightdesk.brokers import capabilities
 
-    kinds = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
+    kinds: set[OrderType] = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
     for name in book.account_names:
         own = book.in_account(name)
         able = capabilities(own.own_entry.kind)
         for symbol, instrument in own.universe.items():
-            times = able.times_in_force.get(instrument.asset_class, {})
-            if kinds <= able.order_types and "gtc" in times:
+            if able.lets_rest(kinds, instrument.asset_class):
                 continue
             what = f"no {' or '.join(sorted(kinds))} order rest for {symbol} ({instrument.asset_class})"
             raise Refused(

@@ -158,19 +158,26 @@ def _without(fetched: Fetched, symbols: Sequence[str]) -> Fetched:
 
 
 def together(answers: Sequence[Fetched]) -> Fetched:
-    """Answers to several requests as one; of days, or of hours."""
+    """Answers to several requests as one; of days, or of hours.
+
+    Of what came twice the first counts: the history of a new name holds that of the old one, which may be
+    asked for by itself.
+    """
     import pandas as pd
 
     from nightdesk.feeds.feed import action_frame, add_up, bar_frame, hour_frame
 
-    framed = hour_frame if "end" in answers[0].bars else bar_frame
+    framed, period = (hour_frame, "end") if "end" in answers[0].bars else (bar_frame, "session")
+    bars = pd.concat([one.bars for one in answers])
     actions = [one.actions for one in answers if len(one.actions)]
     dropped: dict[str, int] = {}
     for one in answers:
         dropped = add_up(dropped, one.dropped)
     return Fetched(
-        framed(pd.concat([one.bars for one in answers])),
-        action_frame(pd.concat(actions) if actions else ()),
+        framed(bars.drop_duplicates(["symbol", period], keep="first")),
+        action_frame(
+            pd.concat(actions).drop_duplicates(["symbol", "session", "kind"], keep="first") if actions else ()
+        ),
         {symbol: why for one in answers for symbol, why in one.missing.items()},
         dropped,
         {file: why for one in answers for file, why in one.passed_over.items()},

@@ -33,7 +33,7 @@ from nightdesk.session.known_splits import splits_in_store
 from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
-from nightdesk.session.screening_step import check_before_open
+from nightdesk.session.open_check import check_before_open
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
 from nightdesk.session.shard_answers import made_from
 from nightdesk.session.writing import StepOutcome, saving
@@ -95,7 +95,7 @@ def ingest(context: Context) -> StepOutcome:
     if not context.rehearsing:
         with listening(context):
             context, listed = with_list_of_now(context)
-            came = store_market(context)
+            context, came = _store_whole_market(context)
         context, off = check_before_open(context)
         listed = {**listed, **off}
     book, session = context.book, context.session
@@ -140,6 +140,25 @@ class Stored:
     counts: Mapping[str, int | str]
     notes: Sequence[dict[str, Any]] = ()
     hours: Fetched | None = None
+
+
+def _store_whole_market(context: Context) -> tuple[Context, Stored]:
+    """What `store_market` brings, and of what members of a screen have become by it too, which the book names
+    from then on.
+    """
+    came = store_market(context)
+    if context.book.members is None or context.book.members.screen is None:
+        return context, came
+    became: list[str] = []
+    while True:
+        after = context.with_list_of(now(context.conn))
+        new = sorted({*after.book.symbols} - {*context.book.symbols})
+        if not new:
+            break
+        became += new
+        context = after
+        came = store_market(context)
+    return context, replace(came, counts={**came.counts, "became": ", ".join(became)}) if became else came
 
 
 def store_market(context: Context) -> Stored:

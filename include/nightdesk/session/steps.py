@@ -74,7 +74,7 @@ def ingest(context: Context) -> Counts:
     """Bars and corporate actions up to the session, from the first feed that answers well."""
     from nightdesk.session import ingest as ingest_step
     from nightdesk.session.member_list import with_list_of_now
-    from nightdesk.session.screening_step import check_before_open
+    from nightdesk.session.open_check import check_before_open
 
     if context.dry_run and not context.rehearsing:
         listed, counts = with_list_of_now(context)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from nightdesk.core.calendar import Calendar
-from nightdesk.core.members import Membership, OffSpan
+from nightdesk.core.members import Membership, OffSpan, Succession
 from nightdesk.core.screen_weeks import ScreenedWeek, membership_of
 from nightdesk.store.bar_rows import MARKET_LOCK
 from nightdesk.store.db import CLOCK, Connection, transaction
@@ -113,7 +113,9 @@ def _weeks(conn: Connection, book: str) -> list[ScreenedWeek]:
 def with_screened(
     conn: Connection, book: str, calendar: Calendar, known_by: datetime, listed: Membership
 ) -> Membership:
-    """The members of a screened book with its pairs, and what is off, as they were known by an instant."""
+    """The members of a screened book with its pairs, what is off, and what members have become, as they were
+    known by an instant.
+    """
     known = {"book": book, "known_by": known_by}
     pairs: defaultdict[date, list[tuple[str, str, str]]] = defaultdict(list)
     for row in read_rows(conn, "screened_pairs", **known):
@@ -127,7 +129,9 @@ def with_screened(
     ]
     found = membership_of(weeks, calendar)
     off = (OffSpan(**row) for row in read_rows(conn, "off_members", **known))
-    return replace(listed, pairs=found.pairs, legs=found.legs, off=tuple(off))
+    whole = replace(listed, pairs=found.pairs, legs=found.legs, off=tuple(off))
+    successions = read_rows(conn, "successions", known_by=known_by)
+    return whole.with_successors(Succession(**row) for row in successions)
 
 
 def newest_screens(

@@ -18,7 +18,7 @@ from nightdesk.core.fields import Frozen
 from nightdesk.strategies.comparing import Flags, above, at_most, below
 from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register
-from nightdesk.strategies.swing import confidences, first_that_holds, unknown
+from nightdesk.strategies.swing import check_thresholds, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 #: The low as a factor, so that yesterday's can be asked for; restated as the bands are, it rounds alike.
@@ -93,11 +93,7 @@ class MeanReversion(Strategy):
 
         @model_validator(mode="after")
         def _in_order(self) -> Self:
-            if self.buy_below > self.sell_above:
-                raise ValueError(
-                    f"buy_below {self.buy_below:g} lies above sell_above {self.sell_above:g}: "
-                    "what is bought would be sold at once"
-                )
+            check_thresholds(buy_below=self.buy_below, sell_above=self.sell_above)
             return self
 
     params: Params

@@ -17,7 +17,7 @@ from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register
-from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
+from nightdesk.strategies.swing import SwingParams, check_thresholds, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 SENTIMENT, RETURN = "sentiment", "momentum_1"
@@ -59,11 +59,7 @@ class NewsSentiment(Strategy):
 
         @model_validator(mode="after")
         def _in_order(self) -> Self:
-            if self.sell_below > self.buy_above:
-                raise ValueError(
-                    f"sell_below {self.sell_below:g} lies above buy_above {self.buy_above:g}: "
-                    "what is bought would be sold at once"
-                )
+            check_thresholds(sell_below=self.sell_below, buy_above=self.buy_above)
             return self
 
     params: Params

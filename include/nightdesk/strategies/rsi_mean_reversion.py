@@ -16,7 +16,7 @@ from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register
-from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
+from nightdesk.strategies.swing import SwingParams, check_thresholds, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 
@@ -55,11 +55,7 @@ class RsiMeanReversion(Strategy):
 
         @model_validator(mode="after")
         def _in_order(self) -> Self:
-            if self.buy_below > self.sell_above:
-                raise ValueError(
-                    f"buy_below {self.buy_below:g} lies above sell_above {self.sell_above:g}: "
-                    "what is bought would be sold at once"
-                )
+            check_thresholds(buy_below=self.buy_below, sell_above=self.sell_above)
             return self
 
     params: Params

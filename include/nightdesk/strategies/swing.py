@@ -33,6 +33,13 @@ class SwingParams(Frozen):
         return ExitDistance(atr=self.stop_atr)
 
 
+def check_thresholds(**thresholds: float) -> None:
+    """Raise `ValueError` where the first of two named thresholds lies above the second."""
+    (lower, low), (upper, high) = thresholds.items()
+    if low > high:
+        raise ValueError(f"{lower} {low:g} lies above {upper} {high:g}: what is bought would be sold at once")
+
+
 def first_that_holds(cases: Sequence[Case], otherwise: int) -> tuple[Codes, Codes]:
     """Directions and reasons of every session and symbol.
 

@@ -116,6 +116,31 @@ def test_a_kill_stops_entries_until_it_is_released() -> None:
     assert "kill_switch" in rules_that_bound(killed)
 
 
+def test_a_simulated_person_releases_a_kill_of_a_rule_after_the_sessions_that_are_given() -> None:
+    panel, last = seeded_panel(BOOK), date(2019, 12, 31)
+    terms = {"daily_loss": BOOK.limits["daily_loss"] | {"limit": -0.004, "kills": True}}
+    book = BOOK.model_copy(update={"limits": {**BOOK.limits, **terms}})
+    forever = backtest(book, panel, START, last)
+    [spell] = forever.killed_spells
+    assert (spell.ongoing, spell.last, spell.released_by) == (True, last, "")
+    assert spell.reason.startswith("daily loss: NAV moved")
+    released = backtest(book, panel, START, last, release_after=5)
+    first = released.killed_spells[0]
+    assert (first.first, first.reason) == (spell.first, spell.reason)
+    assert (first.sessions, first.released_by, first.ongoing) == (5, "simulated person", False)
+    assert len(released.killed_spells) > 1
+    sessions = list(released.market.sessions)
+    for one in released.killed_spells:
+        assert sessions.index(one.last) - sessions.index(one.first) + 1 == one.sessions <= 5
+    stopped = [one for one in released.decided if one.state.facts.kill_switch]
+    assert sum(one.sessions for one in released.killed_spells) == len(stopped)
+    assert not any((one.gated.quantity > one.targets.held).any() for one in stopped)
+    entered = [
+        one.state.mark.session for one in released.decided if (one.gated.quantity > one.targets.held).any()
+    ]
+    assert max(entered) > first.last
+
+
 def test_a_close_in_quarantine_values_nothing_and_takes_no_fill_at_the_open_away() -> None:
     panel = seeded_panel(BOOK)
     spoiled = 400

@@ -20,6 +20,12 @@ EVENT_KINDS: tuple[ActionKind, ...] = (
     "capital_gain", "return_of_capital", "spin_off", "symbol_change", "merger", "delisting",
 )  # fmt: skip
 
+#: Those after which the symbol is not traded any more.
+ENDINGS: tuple[ActionKind, ...] = ("symbol_change", "merger", "delisting")
+
+#: Those of them by which a holder has another symbol afterwards, where their value is not 0.
+SUCCEEDING_KINDS: frozenset[ActionKind] = frozenset({"symbol_change", "merger", "spin_off"})
+
 
 @dataclass(frozen=True)
 class Action:

@@ -180,6 +180,20 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
             "its words at the decision to leave, or the stop, the age or the rule of the gate that ended it"
         ),
     },
+    "pairs": {
+        **_STRATEGY,
+        "pair": "its legs with a stroke between: the first follows the second",
+        "entries": "stays in the pair, those that still last included",
+        "left_reached": "of them, left since the spread came back",
+        "left_stop": "left at the stop",
+        "left_age": "left since it was held for the most sessions",
+        "left_sign": "left since the fit of the month has the other sign",
+        "left_uneven": "left since one leg was held without the other",
+        "left_other": "left for another reason, such as a limit of the book",
+        "held": "that still last",
+        "commission": f"{_CENTS}: paid for both legs, positive",
+        "profit": f"{_CENTS}: of the trades of both legs; of a stay that lasts at the last close",
+    },
     "dropped": {
         **_KEY,
         **_STRATEGY,

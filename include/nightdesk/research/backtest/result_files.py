@@ -28,7 +28,7 @@ FIGURES = "metrics.json"
 #: Decisions whose rows are made at a time.
 AT_ONCE = 128
 #: What is known before the walk, and what is known after it alone; the longest first.
-EARLY, LATE = ("signals",), ("trades", "form_8949", "risk_events")
+EARLY, LATE = ("signals",), ("trades", "form_8949", "risk_events", "pairs")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,10 +200,39 @@ class Result:
         """Every spell in which a held symbol had no bar, by its first session."""
         return tuple(_spells(self.decided))
 
+    @cached_property
+    def killed_spells(self) -> tuple[KilledSpell, ...]:
+        """Every spell in which the book was stopped, by its first session."""
+        return tuple(_killed_spells(self.decided, self.events))
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All ledger entries in their order."""
         return tuple(entry for one in self.decided for entry in one.entries)
+
+
+@dataclass(frozen=True)
+class KilledSpell:
+    """Sessions in a row that were decided with the kill switch set, so that nothing was opened.
+
+    Attributes
+    ----------
+    first, last : date
+    sessions : int
+    reason : str
+        Of the kill.
+    released_by : str
+        Who ended it: a simulated person, or nobody who is named; empty also where nobody did.
+    ongoing : bool
+        Whether the backtest ended in it.
+    """
+
+    first: date
+    last: date
+    sessions: int
+    reason: str
+    released_by: str
+    ongoing: bool
 
 
 @dataclass(frozen=True)
@@ -230,6 +260,19 @@ def _spells(decided: Sequence[Decided]) -> Iterator[StaleSpell]:
     yield from (replace(one, ongoing=True) for _, one in sorted(running.items()))
 
 
+def _killed_spells(decided: Sequence[Decided], events: Sequence[RiskEvent]) -> Iterator[KilledSpell]:
+    released = {one.session: one.who for one in events if one.kind == "release"}
+    for killed, some in groupby(decided, key=lambda one: one.state.facts.kill_switch):
+        if killed:
+            spell = list(some)
+            sessions = sorted({one.state.mark.session for one in spell})
+            after = spell[-1].t - decided[0].t + 1
+            ongoing = after >= len(decided)
+            who = "" if ongoing else released.get(decided[after].state.mark.session, "")
+            reason = spell[0].state.facts.kill_reason
+            yield KilledSpell(sessions[0], sessions[-1], len(sessions), reason, who, ongoing)
+
+
 def backtest(
     book: Book,
     panel: Panel,
@@ -243,6 +286,7 @@ def backtest(
     notices: Sequence[ExerciseNotice] = (),
     transfers: Sequence[Transfer] = (),
     overrides: Sequence[Override] = (),
+    release_after: int | None = None,
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -274,6 +318,8 @@ def backtest(
         What people moved between accounts of the book.
     overrides : sequence of Override
         What people limit; none where a backtest is to say what the book does by itself.
+    release_after : int, optional
+        Sessions after which a simulated person releases a kill that a rule has set; None: nobody ever does.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -328,6 +374,7 @@ def backtest(
         funding=known.funding,
         transfers=tuple(transfers),
         overrides=tuple(overrides),
+        release_after=release_after,
     )
     return _walked(undecided, range(t0, stop), simulation, follow)
 

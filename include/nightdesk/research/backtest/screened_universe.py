@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar, as_date, as_moment, get_calendar
+from nightdesk.core.corporate.kinds import SUCCEEDING_KINDS
 from nightdesk.core.errors import Refused
 from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import LISTINGS, QUOTES, FactKind
-from nightdesk.core.members import Membership, OffSpan
+from nightdesk.core.members import Membership, OffSpan, Succession
 from nightdesk.core.panel import Panel
 from nightdesk.core.pool_book import book_of_pool, screen_terms
 from nightdesk.core.screen_weeks import (
@@ -113,7 +114,7 @@ def screen_span(
     _refuse_gaps(book, calendar, weeks, failed, inception, last)
     membership = membership_of([week for _, week in weeks], calendar)
     off = tuple(_off(known, membership, calendar.between(inception, last)))
-    found = Membership(membership.spans, pairs=membership.pairs, legs=membership.legs, off=off)
+    found = replace(membership, off=off).with_successors(known.successions())
     return ScreenedSpan(found, len(screened), failed, len(pool.symbols), known.delisted_by(last))
 
 
@@ -206,9 +207,17 @@ class _KnownPool:
         listings = self.listings.known(session, known_from)
         return pool_of_panel(panel, count, listings, self.quotes, known_from, quarantined)
 
+    def successions(self) -> Iterator[Succession]:
+        """What stocks of the pool have become."""
+        for session, events in zip(self.panel.sessions, self.panel.events, strict=True):
+            for one in events:
+                if one.kind in SUCCEEDING_KINDS and one.value and one.other:
+                    yield Succession(one.symbol, as_date(session), one.other)
+
     def delisted_by(self, session: date) -> int:
         """How many of the pool were delisted by a session, as is known at the end of the span."""
-        known = self.listings.known(session, checked_at(self.calendar, self.calendar.shift(session, 1)))
+        known_from = checked_at(self.calendar, self.calendar.shift(session, 1))
+        known = self.listings.known(session, known_from, oldest=None)
         return sum(one.delisted_on is not None and one.delisted_on <= session for one in known.values())
 
 
@@ -231,10 +240,17 @@ class _Listings:
             for *values, day in zip(*columns.values(), gone, strict=True)
         ]
 
-    def known(self, session: date, known_from: datetime) -> dict[str, ListingKnown]:
-        """The newest listing of each symbol up to a session that was known by an instant."""
+    def known(
+        self, session: date, known_from: datetime, oldest: timedelta | None = OLDEST_LISTING
+    ) -> dict[str, ListingKnown]:
+        """The newest listing of each symbol up to a session that was known by an instant.
+
+        What is older than `oldest` does not count; None: each does, such as that of an end long ago.
+        """
         last = np.datetime64(session, "D")
-        counts = (self._day <= last) & (self._day >= last - np.timedelta64(OLDEST_LISTING.days, "D"))
+        counts = self._day <= last
+        if oldest is not None:
+            counts &= self._day >= last - np.timedelta64(oldest.days, "D")
         rows = np.flatnonzero(counts & (self._known_at <= as_moment(known_from)))
         # Within a symbol they ascend by day and by when they became known: the last one counts.
         return {self._symbols[self._subject[row]]: self._listings[row] for row in rows.tolist()}

@@ -64,6 +64,7 @@ from nightdesk.risk import (
     period_lows,
     period_starts,
 )
+from nightdesk.risk.levels import SIMULATED
 from nightdesk.strategies import Spoken
 
 
@@ -124,9 +125,9 @@ class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
     `events` and `overrides` are the facts that it is given, `raised` those that rules of the book set on the
-    way; `transfers` what people moved between accounts of the book; `notices` are the options that end early,
-    by session; `funding` the rates of perpetuals that have a history, and `notes` what a person must know of
-    them.
+    way; `transfers` what people moved between accounts of the book; `release_after` the sessions after which
+    a simulated person releases a kill of those rules; `notices` are the options that end early, by session;
+    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them.
     """
 
     desk: Desk
@@ -139,6 +140,7 @@ class Simulation:
     raised: list[RiskEvent] = field(default_factory=list)
     transfers: tuple[Transfer, ...] = ()
     overrides: tuple[Override, ...] = ()
+    release_after: int | None = None
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -251,6 +253,16 @@ class Simulation:
             return self.events
         return sorted((*self.raised, *self.events), key=lambda event: event.session)
 
+    def _kill(self, session: date, reason: str) -> list[RiskEvent]:
+        """A kill by a rule, and its release where a simulated person gives one within the span."""
+        killed = [RiskEvent(session, "kill", reason)]
+        if self.release_after is None:
+            return killed
+        released = get_calendar(self.desk.book.calendar).shift(session, self.release_after)
+        if released > self.market.sessions[-1]:
+            return killed
+        return [*killed, RiskEvent(released, "release", f"of the kill of {session}", SIMULATED)]
+
     def _within_session(self, t: int, progress: Progress, settled: Settlement[Executed]) -> _Now:
         """What a decision within a session counts of it: its return since the last close, its trades."""
         before, begins, closing = progress.state, self.market.begins_session(t), progress.closing
@@ -305,7 +317,7 @@ class Simulation:
         self.decided.append(decided)
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
-            self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
+            self.raised.extend(self._kill(self.market.sessions[t + 1], reason))
         return Progress(
             state=state,
             risk=gated.judged.risk,

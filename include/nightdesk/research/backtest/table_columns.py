@@ -56,12 +56,19 @@ KINDS: dict[str, Kind] = {
             "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
             "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
             "box", "description", "code", "tax_class", "book", "lot", "kind", "account",
-            "figures",
+            "figures", "pair",
         ),
         "text",
     ),
     "injected": "flag",
     **dict.fromkeys(("level", "step", "sessions", "var_sessions", "targets.bundle", "uneven"), "count"),
+    **dict.fromkeys(
+        (
+            "entries", "left_reached", "left_stop", "left_age", "left_sign", "left_uneven", "left_other",
+            "pairs.held",
+        ),
+        "count",
+    ),
     "orders.bundle": "text",
 }  # fmt: skip
 

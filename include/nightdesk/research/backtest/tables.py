@@ -28,6 +28,7 @@ from nightdesk.engine import measure, sizing_figures
 from nightdesk.engine.injection import WORDS
 from nightdesk.orders.slippage import slippage_of
 from nightdesk.performance import Valued, by_strategy
+from nightdesk.research.backtest.pair_trades import pair_rows
 from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result
 from nightdesk.research.backtest.simulation import Decided
@@ -395,6 +396,7 @@ TABLES: dict[str, Callable[[Result], Iterable[Block]]] = {
     "positions": position_blocks,
     "performance": in_blocks(performance_rows),
     "trades": in_blocks(trade_rows),
+    "pairs": in_blocks(pair_rows),
     "dropped": in_blocks(dropped_rows),
     "risk": in_blocks(risk_rows),
     "form_8949": in_blocks(form_rows),

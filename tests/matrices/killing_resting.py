@@ -1,0 +1,117 @@
+"""Kills a process whose decision replaces and cancels what rests, of which a part is executed after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tests.conftest import open_connection
+from tests.matrices.boundaries import code_of
+from tests.matrices.killing import WATCHED, Killing
+from tests.session.resting_terms import let_rest
+from tests.session.small_desk import in_child, session
+
+from nightdesk.brokers.alpaca import AlpacaBroker
+from nightdesk.brokers.ibkr import IbkrBroker
+from nightdesk.core.book import load_book
+from nightdesk.operations.override import state_override
+from nightdesk.session import protection
+
+#: States in which an order of an account still works.
+WORKING = ("new", "accepted", "partially_filled", "pending_cancel", "held", "pending_new")
+
+#: A position that a person lets be sold, so that its order is cancelled; the other one's is replaced.
+SOLD = "QQQ"
+
+
+@dataclass(frozen=True)
+class _Resting:
+    """What a decision does with one order that rests: what rested, and what is placed."""
+
+    symbol: str
+    action: str
+    resting: str
+    placed: str
+
+
+class KillingResting(Killing):
+    """A desk whose positions are protected, when one is left and the other one is reduced.
+
+    In the next session a part of what rests for the latter is executed.
+    """
+
+    number = 2
+    watched = WATCHED | code_of(protection, AlpacaBroker.cancel, IbkrBroker.cancel)
+
+    def _begin(self) -> None:
+        desk = self._desk
+        let_rest(desk, stop=0.05)
+        for number in range(self.number):
+            if number:
+                desk.live_through(number)
+            desk.evening(number)
+            assert in_child(lambda number=number: desk.run_steps(number, "ingest", "close")) == 0  # type: ignore[misc]
+        desk.live_through(self.number)
+        with open_connection(desk.url) as conn:
+            state_override(
+                conn,
+                load_book(desk.book),
+                "max_size",
+                symbol=SOLD,
+                size=0.0,
+                reduce=True,
+                until=session(self.number + 2),
+                by="somebody",
+                reason="a test",
+            )
+            with conn.cursor() as cursor:  # which is written by the true clock
+                cursor.execute("UPDATE nightdesk.overrides SET stated_at = %s", (desk.account.now,))
+
+    def _decided(self) -> list[_Resting]:
+        rows = self._desk.rows(
+            "SELECT symbol, action, resting, coalesce(placed, '') FROM nightdesk.protections "
+            "WHERE session = %s ORDER BY symbol",
+            session(self.number),
+        )
+        return [_Resting(*row) for row in rows]  # type: ignore[arg-type]
+
+    def _live_on(self) -> None:
+        """Let a part of what rests be executed in the next session."""
+        desk = self._desk
+        desk.open_market(self.number + 1)
+        for one in self._decided():
+            if one.placed:
+                [(stop,)] = desk.rows(
+                    "SELECT stop_price FROM nightdesk.orders WHERE client_order_id = %s", one.placed
+                )
+                desk.market.trade(one.symbol, float(str(stop)) - 0.5, 20)
+                desk.market.trade(one.symbol, float(str(stop)) + 0.5)
+        desk.market.close_market(desk.prices(self.number + 1, 5))
+
+    def _wrong(self) -> list[str]:
+        decided = self._decided()
+        wrong = super()._wrong() + self._wrong_meanwhile()
+        if {one.action for one in decided} != {"replace", "cancel"}:
+            wrong.append(f"decided was {decided}")
+        there = {one.client_order_id: one.status for one in self._desk.account.orders()}
+        here = dict(self._desk.rows("SELECT client_order_id, status FROM nightdesk.orders"))
+        for one in decided:
+            if (here[one.resting], there[one.resting]) != ("cancelled", "cancelled"):
+                wrong.append(f"{one.resting} is {here[one.resting]} here and {there[one.resting]} there")
+            if one.placed and there.get(one.placed) not in WORKING:
+                wrong.append(f"{one.placed} rests no more")
+        return wrong
+
+    def _wrong_meanwhile(self) -> list[str]:
+        """No more is ever to be sold than is held."""
+        selling = Counter[str]()
+        for one in self._desk.account.orders():
+            if one.side == "sell" and one.status in WORKING:
+                selling[one.symbol] += one.quantity - one.filled  # type: ignore[assignment]
+        held = self._desk.account.holdings()
+        return [
+            f"{units} {symbol} are to be sold, {held.get(symbol, 0)} are held"
+            for symbol, units in selling.items()
+            if units > held.get(symbol, Decimal(0))
+        ]
