@@ -13,7 +13,9 @@ import yaml
 from tests.conftest import PROJECT
 
 from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.facts import EARNINGS, LISTINGS, QUOTES
 from nightdesk.feeds.sample import SampleFeed
+from nightdesk.feeds.sample_facts import SampleFacts
 from nightdesk.feeds.sample_oddities import RENAMED
 from nightdesk.feeds.sample_pairs import PLANTED_PAIRS
 
@@ -21,6 +23,7 @@ BOOK = "reversion_pairs"
 ODD = (
     "GONAT", "GONET", "GONIT", "GONOT", "GONUT", "GONAS", "NEWES", "SPLAS", "SPLES", "REVES", *RENAMED[:2],
 )  # fmt: skip
+FACTS = (LISTINGS, QUOTES, EARNINGS)
 LEGS = tuple(symbol for pair in PLANTED_PAIRS[:12] for symbol in (pair.a, pair.b))
 
 
@@ -60,13 +63,17 @@ def odd_tree(pool: Path, inception: date) -> dict[str, Any]:
 
 
 def write_odd_book(folder: Path, inception: date, last: date, **changed: Any) -> Path:
-    """Write the book, its pool and its bars up to `last` to a folder; `changed` are keys of the book."""
+    """Write the book, its pool, its bars and its facts up to `last` to a folder; `changed` are keys of the
+    book.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    pool, market = folder / "pool.csv", folder / "market"
+    pool, market, facts = folder / "pool.csv", folder / "market", folder / "facts"
     pool.write_text("\n".join(["symbol", *ODD, *LEGS]) + "\n")
-    _write_market(market, get_calendar().shift(inception, -1000), last)
+    first = get_calendar().shift(inception, -1000)
+    _write_market(market, first, last)
+    _write_facts(facts, first, last)
     tree = odd_tree(pool, inception)
-    tree["feeds"]["daily"] = [f"files:{market}"]
+    tree["feeds"] = {"daily": [f"files:{market}"]} | {kind.name: [f"files:{facts}"] for kind in FACTS}
     path = folder / f"{BOOK}.yaml"
     path.write_text(yaml.safe_dump(tree | changed, sort_keys=False))
     return path
@@ -84,3 +91,13 @@ def _write_market(folder: Path, first: date, last: date) -> None:
     bars.drop(columns="source").to_csv(folder / "bars.csv", index=False, date_format="%Y-%m-%d")
     columns = ["symbol", "session", "kind", "value", "other", "cash"]
     found.actions[columns].to_csv(folder / "actions.csv", index=False, date_format="%Y-%m-%d")
+
+
+def _write_facts(folder: Path, first: date, last: date) -> None:
+    """What is known of the stocks beside their bars, in every version."""
+    folder.mkdir()
+    for kind in FACTS:
+        rows = SampleFacts().fetch(kind, [*ODD, *LEGS], first, last).rows
+        for name in rows.select_dtypes("datetime").columns:
+            rows[name] = rows[name].dt.strftime("%Y-%m-%d" if name != "known_at" else "%Y-%m-%dT%H:%M:%S.%fZ")
+        rows.to_csv(folder / f"{kind.name}.csv", index=False)
