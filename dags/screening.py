@@ -73,7 +73,7 @@ def screen(book: Book) -> DAG:
             pool=pool_of(book).name,
             # A vendor may be down for a while, and the first screen loads the whole history of the pool.
             retries=8,
-            execution_timeout=timedelta(hours=2),
+            execution_timeout=timedelta(minutes=90),
             doc_md="Bars, listings and quotes of the pool; criteria; pairs; members.",
         )
     return dag
