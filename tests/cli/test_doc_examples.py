@@ -75,7 +75,7 @@ def test_what_a_page_shows_of_a_book_is_read(
     if "accounts" in shown:
         del tree["broker"]
     universe = shown.pop("universe", {})
-    tree["universe"] = universe if "members" in universe else tree["universe"] | universe
+    tree["universe"] = universe if {"members", "screen"} & universe.keys() else tree["universe"] | universe
     if any("perpetual" in str(one) for one in universe.values()):
         tree["strategies"] = {"trend": {"kind": "time_series_momentum", "share": 1.0}}
     tree["limits"] |= shown.pop("limits", {})

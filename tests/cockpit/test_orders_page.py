@@ -224,7 +224,7 @@ def test_the_list_is_narrowed_by_symbol_and_state(browser: TestClient) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"state": "sold"}, "expected one of open, filled, nothing"),
+        ({"state": "sold"}, "expected one of open, resting, filled, nothing"),
         ({"before": "no-such-order"}, "has no order no-such-order"),
         ({"sessions": "-1"}, "expected `all`, or a number"),
         ({"sessions": "1e9"}, "expected `all`, or a number"),

@@ -267,13 +267,14 @@ def _refuse_unsendable_in(book: Book, account: str) -> None:
 
 def _refuse_unprotected(book: Book, desk: Desk) -> None:
     """Refuse protective orders of a kind that a broker does not let rest for the book's symbols."""
-    if not desk.protective:
+    # On paper every one rests, and brokers bring the database's client along.
+    real = [own for own in map(book.in_account, book.account_names) if own.own_entry.kind != "paper"]
+    if not desk.protective or not real:
         return
     from nightdesk.brokers import capabilities
 
     kinds: set[OrderType] = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
-    for name in book.account_names:
-        own = book.in_account(name)
+    for own in real:
         able = capabilities(own.own_entry.kind)
         for symbol, instrument in own.universe.items():
             if able.lets_rest(kinds, instrument.asset_class):
