@@ -114,7 +114,7 @@ def _makers(folder: Path, only: str | None) -> Iterator[tuple[str, Callable[[], 
         return any(needed_for(kind, only)(book) for kind in kinds)
 
     for path, book in read_books(folder, wanted).books.items():
-        if book.members is not None and book.members.screen is not None:
+        if book.screen is not None:
             for kind, make in kinds.items():
                 yield dag_id_of(kind, path.stem), partial(make, book)
 

@@ -237,19 +237,11 @@ def test_a_task_builds_its_own_dag_alone(daily: ModuleType, books: Path) -> None
     assert set(daily.every_dag(books, "daily__other")) == {"daily__other"}
 
 
-PARSE = """
-import sys, time
-import airflow.sdk, airflow.timetables.base
-began = time.process_time()
-import {module}
-print(time.process_time() - began, *sys.modules)
-"""
+PARSE = "import sys, {module}; print(*sys.modules)"
 
 
 @pytest.mark.parametrize("module", [path.stem for path in sorted((ROOT / "dags").glob("*.py"))])
-def test_a_dag_file_parses_in_under_a_second_and_brings_nothing_heavy_along(
-    module: str, tmp_path: Path
-) -> None:
+def test_a_dag_file_brings_nothing_heavy_along(module: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PARSE.format(module=module)],
         capture_output=True,
@@ -261,6 +253,4 @@ def test_a_dag_file_parses_in_under_a_second_and_brings_nothing_heavy_along(
             "AIRFLOW_HOME": str(tmp_path),
         },
     )
-    seconds, *modules = done.stdout.split()
-    assert HEAVY & {name.partition(".")[0] for name in modules} == set()
-    assert float(seconds) < 1.0
+    assert HEAVY & {name.partition(".")[0] for name in done.stdout.split()} == set()

@@ -57,6 +57,7 @@ class TestOtherNumbers(OnTheRealMarket):
         "rsi_14@1",
         "adjusted_close",
         "session_low",
+        "log_close",
     )
 
 

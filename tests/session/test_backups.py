@@ -194,8 +194,8 @@ def test_a_process_that_is_killed_leaves_no_backup_and_the_next_one_takes_its_re
         os.kill(child, signal.SIGKILL)
         assert wait_for(child) == -signal.SIGKILL
     assert find_backups(BackupPlace(str(desk.folder))).backups == ()
-    with desk.desk.connection() as conn:
-        assert tell_backups(conn) == 1
+    with desk.desk.connection() as conn:  # the dead one's lock goes when the server sees that it is gone
+        wait_until(lambda: tell_backups(conn) == 1)
     assert errors(desk) == ["its process ended in the middle, without a word"]
     made = desk.backup().manifest
     wait_until(lambda: desk.files() == sorted([made.file, made.name]))

@@ -7,7 +7,7 @@ from tests.session.kept_desk import DeskAfter
 
 #: A book of one strategy that sends an order; each further strategy adds five, each order six. What the whole
 #: books ask is counted by `make bench`.
-STATEMENTS, STATEMENTS_APART = 96, 133
+STATEMENTS, STATEMENTS_APART = 98, 135
 
 
 def test_a_session_in_one_process_reads_the_bars_and_checks_them_once(desk_after: DeskAfter) -> None:

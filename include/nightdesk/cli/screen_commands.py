@@ -76,7 +76,7 @@ def screen(
 def _refuse_unscreened(book: Book) -> None:
     from nightdesk.core.errors import Refused
 
-    if book.members is None or book.members.screen is None:
+    if book.screen is None:
         raise Refused(
             f"book {book.name} has no screen: its universe is "
             f"{'a list of symbols' if book.members is None else book.members.source}. A screen is named by "

@@ -193,7 +193,7 @@ def _universe_faults(book: BookKeys) -> Iterator[str]:
 
 def _screen_faults(book: BookKeys) -> Iterator[str]:
     """A screen that asks for facts of which the book has no source."""
-    terms = None if book.members is None else book.members.screen
+    terms = book.screen
     if terms is None:
         return
     asked = terms.criteria

@@ -23,6 +23,7 @@ from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.core.reporting_terms import Alerts, Figure, Report, Target
 from nightdesk.core.routes import route_of
 from nightdesk.core.schedule_entry import ScheduleEntry
+from nightdesk.core.screen_terms import ScreenTerms
 from nightdesk.core.universe import Instrument
 
 
@@ -122,6 +123,11 @@ class BookKeys(Frozen):
     )
     report: Report = Field(Report(), description="what people are shown beside what was decided")
     alerts: Alerts = Field(Alerts(), description="how people are told, and of what")
+
+    @property
+    def screen(self) -> ScreenTerms | None:
+        """What the screen of its pool asks; None in a book whose universe is found by no screen."""
+        return None if self.members is None else self.members.screen
 
     @property
     def account_names(self) -> tuple[str, ...]:

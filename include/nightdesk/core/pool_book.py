@@ -44,7 +44,6 @@ def with_whole_pool(book: Book, pool: Sequence[str]) -> Book:
 
 def screen_terms(book: Book) -> ScreenTerms:
     """What the screen of a screened book asks."""
-    terms = None if book.members is None else book.members.screen
-    if terms is None:
+    if book.screen is None:
         raise ValueError(f"book {book.name} has no screen")
-    return terms
+    return book.screen

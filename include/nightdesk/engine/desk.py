@@ -479,9 +479,8 @@ def _check_symbols(book: Book, name: str, strategy: Strategy) -> None:
 
 def _refuse_no_pairs(book: Book, made: Mapping[str, Strategy]) -> None:
     """Refuse strategies of pairs that a screen finds in a book whose universe looks for none."""
-    screen = None if book.members is None else book.members.screen
     for name, one in made.items():
-        if one.needs_found_pairs and (screen is None or screen.pairs is None):
+        if one.needs_found_pairs and (book.screen is None or book.screen.pairs is None):
             raise Refused(
                 f"strategies.{name}: there is no pair for it; name some under its params.pairs, "
                 "such as [[KO, PEP]], or let the universe's screen look for them: universe.screen.pairs"

@@ -427,7 +427,7 @@ def _listed(conn: Connection, book: Book, known_by: datetime) -> Membership:
 
 
 def _with_pairs(conn: Connection, book: Book, known_by: datetime, listed: Membership) -> Membership:
-    if book.members is None or book.members.screen is None:
+    if book.screen is None:
         return listed
     from nightdesk.store.screen_rows import with_screened
 

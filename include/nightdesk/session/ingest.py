@@ -147,7 +147,7 @@ def _store_whole_market(context: Context) -> tuple[Context, Stored]:
     from then on.
     """
     came = store_market(context)
-    if context.book.members is None or context.book.members.screen is None:
+    if context.book.screen is None:
         return context, came
     became: list[str] = []
     while True:

@@ -24,7 +24,7 @@ def check_before_open(context: Context) -> tuple[Context, dict[str, int | str]]:
     Another book is as it was. The bars of the session before are stored by now.
     """
     book = context.book
-    if book.members is None or book.members.screen is None:
+    if book.screen is None:
         return context, {}
     off = make_open_check(Screener.of_decision(context), context.session)
     return context.with_list_of(now(context.conn)), {"off": off}

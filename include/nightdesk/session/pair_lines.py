@@ -21,10 +21,10 @@ def pair_lines(conn: Connection, book: str, as_of: datetime) -> tuple[str, ...]:
     First how many there are, then those that are entered, being left and out, by name. Entries that gave way
     to another pair are dropped entries of the decision, and told there.
     """
-    before = _by_pair(pair_states_before(conn, book, as_of))
     now = _by_pair(pair_states_of(conn, book, as_of))
     if not now:  # it has none, or has not decided yet
         return ()
+    before = _by_pair(pair_states_before(conn, book, as_of))
     return (
         _counted(now),
         *_entered(now),

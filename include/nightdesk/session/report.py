@@ -252,7 +252,9 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         sources=sources,
         accounts=_accounts(context),
         early_ends=early_ends(context),
-        screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
+        screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held)
+        if book.screen
+        else (),
         pairs=pair_lines(conn, book.name, as_of),
         protections=protection_lines(conn, book.name, as_of) if context.desk.protective else (),
         notes=tuple(
