@@ -82,10 +82,11 @@ class PairStudies(Sequence[tuple[PairFigure, ...]]):
         return tuple(self._figure(at) for at in range(self.first[t], self.first[t + 1]))
 
     def _figure(self, at: int) -> PairFigure:
-        row = int(self.fitted[at])
+        row, (a, b) = int(self.fitted[at]), self.pairs[int(self.pair[at])]
         numbers: dict[str, Any] = {name: float(values[at]) for name, values in self.numbers.items()}
         return PairFigure(
-            *self.pairs[self.pair[at]],
+            a,
+            b,
             listed=bool(self.listed[at]),
             fit_month=None if row < 0 else self.sessions[row],
             **numbers,
