@@ -12,9 +12,8 @@ from tests.session.small_desk import SmallDesk, instant, session
 from nightdesk.alerts.session_page import render
 from nightdesk.cockpit.held_positions import held_positions
 from nightdesk.cockpit.trade_reasons import why_it_was_wanted
-from nightdesk.core.money import plain
 from nightdesk.operations.trace import trace
-from nightdesk.orders.resting import protects
+from nightdesk.orders.resting import legs_words, protects
 from nightdesk.session.protection_lines import order_words, protection_lines
 from nightdesk.session.report import session_report
 from nightdesk.store.cockpit_order_rows import CostModel, diary_page
@@ -107,11 +106,10 @@ def test_what_rests_is_no_sale_among_the_orders_of_a_decision(resting: SmallDesk
     for row in rows:
         assert len(row["orders"]) == len(traded[row["as_of"]])
         told = [
-            f"{one.side} {one.quantity} {one.symbol} "
-            f"stop {plain(one.stop_price)} target {plain(one.target_price)}"
+            f"{one.side} {one.quantity} {one.symbol} {legs_words(one.stop_price, one.target_price)}"
             for one in placed[row["as_of"]]
         ]
-        assert sorted(row["resting"]) == sorted(told)
+        assert sorted(row["resting"]) == sorted(one.replace(",", "") for one in told)
         words = order_words(row)
         assert all(one in words for one in (*row["orders"], *row["resting"]))
         assert ("to rest: " in words) == bool(told)
