@@ -1,6 +1,7 @@
 """A book over past sessions, asked for in a form and kept.
 
-Trigger it: name the book, the first and the last session, and if you like another capital and a note.
+Trigger it: name the book, the first and the last session, and if you like another capital, after how many
+sessions somebody would release the book when one of its rules has killed it, and a note.
 **backtest** reads the bars from the book's feeds, decides every session in memory with the functions of the
 daily run, and keeps figures, course and the book as it was. It sends no order and changes nothing of the
 book. The run's note says what came of it; `nightdesk backtests` and the cockpit list what was kept and set
@@ -45,6 +46,15 @@ def params(folder: Path) -> dict[str, Param]:
             exclusiveMinimum=0,
             title="Capital",
             description="Dollars that it begins with; empty: those of the book.",
+        ),
+        "release_after": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=2520,
+            title="Release after",
+            description="Sessions after which a simulated person releases a kill that a rule has set; empty: "
+            "nobody does, and nothing is opened from then on.",
         ),
         "note": Param(
             "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."

@@ -37,20 +37,26 @@ if TYPE_CHECKING:
 #: What a form takes; a book trades with no more.
 MOST_CAPITAL = 1e12
 LONGEST_NOTE = 500
+#: Sessions; after more a book would stand still for most of any span.
+MOST_RELEASE_AFTER = 2520
 
 #: The keys of the form.
-FORM = ("book", "from", "to", "capital", "note")
+FORM = ("book", "from", "to", "capital", "release_after", "note")
 
 
 @dataclass(frozen=True)
 class BacktestForm:
-    """What a person asks for: a book over a span; `capital` None means that of the book."""
+    """What a person asks for: a book over a span.
+
+    `capital` None means that of the book, `release_after` None that nobody releases what a rule has killed.
+    """
 
     book: str
     first: date
     last: date
     capital: Decimal | None = None
     note: str = ""
+    release_after: int | None = None
 
 
 def read_form(values: Mapping[str, Any]) -> BacktestForm:
@@ -80,7 +86,14 @@ def read_form(values: Mapping[str, Any]) -> BacktestForm:
         raise BadRequest(f"note: found {_shown(note)}; expected words")
     if len(note) > LONGEST_NOTE:
         raise BadRequest(f"note: {len(note):,} characters; at most {LONGEST_NOTE} are kept")
-    return BacktestForm(book.strip(), first, last, _capital(values.get("capital")), one_line(note).strip())
+    return BacktestForm(
+        book.strip(),
+        first,
+        last,
+        _capital(values.get("capital")),
+        one_line(note).strip(),
+        _release_after(values.get("release_after")),
+    )
 
 
 def _day(value: Any, name: str) -> date:
@@ -104,6 +117,23 @@ def _capital(value: Any) -> Decimal | None:
     if not math.isfinite(amount) or not 0.01 <= amount <= MOST_CAPITAL:
         raise BadRequest(f"capital: found {_shown(value)}; expected dollars above 0, or nothing")
     return Decimal(str(amount)).quantize(Decimal("0.01"))
+
+
+def _release_after(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool) or float(value) != int(value):
+            raise ValueError
+        sessions = int(value)
+    except (TypeError, ValueError, OverflowError):
+        sessions = 0
+    if not 1 <= sessions <= MOST_RELEASE_AFTER:
+        raise BadRequest(
+            f"release_after: found {_shown(value)}; expected sessions from 1 to {MOST_RELEASE_AFTER:,}, or "
+            "nothing: nobody releases the book"
+        )
+    return sessions
 
 
 def _shown(value: Any) -> str:
@@ -146,12 +176,17 @@ def run_backtest(
     with lone_backtest(conn, form.book) as alone:
         if not alone:
             raise Refused(_under_way(conn, form.book))
-        number = begin_backtest(conn, asked_of(book, start, by=by, run=run, note=form.note, changes=changes))
+        asked = asked_of(
+            book, start, by=by, run=run, note=form.note, changes=changes, release_after=form.release_after
+        )
+        number = begin_backtest(conn, asked)
         try:
             market = start.read(None)
             from nightdesk.research.backtest.run import backtest
 
-            result = backtest(start.book, market.panel, start.inception, start.last)
+            result = backtest(
+                start.book, market.panel, start.inception, start.last, release_after=form.release_after
+            )
             finish(conn, number, result, tuple(market.sources))
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
@@ -170,6 +205,7 @@ def keep_result(
     by: str,
     note: str = "",
     changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> KeptBacktest:
     """Keep a backtest that a command has made.
 
@@ -186,17 +222,27 @@ def keep_result(
         The person, and what they wrote with it.
     changes : mapping of str to str
         Values over the book's file.
+    release_after : int, optional
+        Sessions after which a simulated person released a kill of a rule.
     """
     if len(note) > LONGEST_NOTE:
         raise BadRequest(f"note: {len(note):,} characters; at most {LONGEST_NOTE} are kept")
+    asked = asked_of(book, start, by=by, note=note, changes=changes, release_after=release_after)
     with transaction(conn):
-        number = begin_backtest(conn, asked_of(book, start, by=by, note=note, changes=changes))
+        number = begin_backtest(conn, asked)
         finish(conn, number, result, sources)
     return backtests_by_number(conn, [number])[number]
 
 
 def asked_of(
-    book: Book, start: Start, *, by: str, run: str = "", note: str = "", changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    *,
+    by: str,
+    run: str = "",
+    note: str = "",
+    changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> BacktestAsked:
     """What is asked of a book, with what it is made with."""
     from nightdesk.engine import resolve
@@ -214,6 +260,7 @@ def asked_of(
         code_version=code_version(resolve(book)),
         document=book.document,
         changes=changes,
+        release_after=release_after,
     )
 
 
