@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -43,8 +42,8 @@ def notes(research: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return written
 
 
-def context(params: dict[str, Any], run: str = "manual__1", **changed: Any) -> dict[str, Any]:
-    ti = SimpleNamespace(dag_id="research__backtest", run_id=run, task_id="backtest", try_number=1, task=None)
+def context(params: dict[str, Any], dag: str = "research__backtest", **changed: Any) -> dict[str, Any]:
+    ti = SimpleNamespace(dag_id=dag, run_id="manual__1", task_id="backtest", try_number=1, task=None)
     return {"ti": ti, "dag_run": SimpleNamespace(triggering_user_name="ann"), "params": params, **changed}
 
 
@@ -132,15 +131,6 @@ def test_what_fails_is_told_and_a_refused_form_is_not(conn: Connection) -> None:
 
 def project_of(desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> SmallDesk:
     """The desk as the project of this process: its book reads its own file of bars."""
-    import yaml
-
-    folder: Path = desk.book.parent
-    (folder / "books").mkdir(exist_ok=True)
-    tree = yaml.safe_load(desk.book.read_text())
-    tree["feeds"] = {**tree.get("feeds", {}), "daily": [desk.feed]}
-    (folder / "books" / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    if not (folder / "sql").exists():
-        (folder / "sql").symlink_to(ROOT / "sql")
-    monkeypatch.setenv("NIGHTDESK_ROOT", str(folder))
-    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", desk.url)
+    for name, value in {**desk.make_project(), "NIGHTDESK_DATABASE_URL": desk.url}.items():
+        monkeypatch.setenv(name, value)
     return desk

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from tests.conftest import PROJECT, open_connection
+from tests.conftest import open_connection
 from tests.session.small_desk import SmallDesk
 
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
@@ -40,11 +39,7 @@ FORM = {"book": "small", "from": "2022-03-01", "to": "2022-03-02"}
 def project(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
     """A small desk whose book lies in a project's folder and names its own file of bars."""
     desk = make_desk()
-    folder = desk.book.parent
-    (folder / "books").mkdir()
-    tree = yaml.safe_load(desk.book.read_text()) | {"feeds": {"daily": [desk.feed]}}
-    (folder / "books" / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    (folder / "sql").symlink_to(PROJECT / "sql")
+    desk.make_project()
     return desk
 
 
