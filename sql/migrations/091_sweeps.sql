@@ -1,4 +1,10 @@
--- Sweeps that were kept: a grid over parameters of a book, and what each of its points came to.
+-- Research in many tasks: a run makes a backtest of each book that it names, and sweeps are kept point by point.
+
+DROP INDEX nightdesk.backtests_by_run;
+CREATE UNIQUE INDEX backtests_by_run ON nightdesk.backtests (run, book) WHERE run <> '';
+COMMENT ON COLUMN nightdesk.backtests.run IS
+    'The run of Airflow that made it, as DAG/run, of which a book has one; empty: a command';
+
 
 CREATE TABLE nightdesk.sweeps (
     sweep_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -31,7 +31,7 @@ def test_two_hundred_points_in_mapped_tasks_are_those_of_one_process(desk: Desk)
     desk.airflow.await_dag(DAG)
     run = desk.airflow.trigger(DAG, conf=form)
     (ended,) = desk.airflow.wait(DAG, [run], timeout=1_800)
-    assert ended.state == "success"
+    assert ended.state == "success", desk.airflow.note(DAG, run)
     with desk.database() as conn:
         (kept,) = kept_sweeps(conn)
         swept = read_swept(conn, kept.number)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MOST_CAPITAL = 1e12
 
 #: The keys of the form.
-FORM = ("book", "from", "to", "capital", "note")
+FORM = ("books", "from", "to", "capital", "note")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class BacktestForm:
     note: str = ""
 
 
-def read_form(values: Mapping[str, Any]) -> BacktestForm:
-    """A form as it was sent.
+def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
+    """A form as it was sent: what is asked of each of its books.
 
     Parameters
     ----------
@@ -70,8 +70,13 @@ def read_form(values: Mapping[str, Any]) -> BacktestForm:
         With the key, what was found and what is expected.
     """
     refuse_strange_keys(values, FORM)
-    book, (first, last) = read_asked_book(values), read_asked_span(values)
-    return BacktestForm(book, first, last, _capital(values.get("capital")), read_asked_note(values))
+    books = values.get("books")
+    if not isinstance(books, list | tuple) or not books:
+        raise BadRequest(f"books: found {shown(books)}; expected the names of one book or more")
+    names = dict.fromkeys(read_asked_book({"book": one}) for one in books)
+    first, last = read_asked_span(values)
+    capital, note = _capital(values.get("capital")), read_asked_note(values)
+    return [BacktestForm(name, first, last, capital, note) for name in names]
 
 
 def _capital(value: Any) -> Decimal | None:
@@ -101,7 +106,7 @@ def run_backtest(
     by : str
         The person who asks.
     run : str
-        The run of Airflow, as ``DAG/run``: one that was done already is given back as it is.
+        The run of Airflow, as ``DAG/run``: what it has done of the book already is given back as it is.
     environ : mapping of str to str
         Where the project's folder is named.
 
@@ -114,7 +119,7 @@ def run_backtest(
     Transient
         When a source does not answer, which is kept.
     """
-    before = backtest_of_run(conn, run)
+    before = backtest_of_run(conn, run, form.book)
     if before is not None and before[1] == "done":
         return backtests_by_number(conn, [before[0]])[before[0]]
     changes = {} if form.capital is None else {"initial_capital": str(form.capital)}
