@@ -27,6 +27,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import transaction
+from nightdesk.store.gate_evidence_rows import keep_evidence
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -152,7 +153,8 @@ def run_backtest(
             from nightdesk.research.backtest.run import backtest
 
             result = backtest(start.book, market.panel, start.inception, start.last)
-            finish(conn, number, result, tuple(market.sources))
+            with transaction(conn):
+                finish(conn, number, book, result, tuple(market.sources))
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
                 fail_backtest(conn, number, f"{error}" if isinstance(error, NightdeskError) else repr(error))
@@ -191,7 +193,7 @@ def keep_result(
         raise BadRequest(f"note: {len(note):,} characters; at most {LONGEST_NOTE} are kept")
     with transaction(conn):
         number = begin_backtest(conn, asked_of(book, start, by=by, note=note, changes=changes))
-        finish(conn, number, result, sources)
+        finish(conn, number, book, result, sources)
     return backtests_by_number(conn, [number])[number]
 
 
@@ -217,12 +219,25 @@ def asked_of(
     )
 
 
-def finish(conn: Connection, number: int, result: Result, sources: tuple[str, ...]) -> None:
-    """Keep the figures and the course of a backtest that was begun."""
+def finish(conn: Connection, number: int, book: Book, result: Result, sources: tuple[str, ...]) -> None:
+    """Keep the figures and the course of a backtest that was begun, and its evidence of the book's rules."""
     from nightdesk.research.backtest.courses import course_of
     from nightdesk.research.backtest.metrics import metrics
+    from nightdesk.version import code_version
 
-    finish_backtest(conn, number, figures=metrics(result), series=course_of(result), sources=sources)
+    figures = metrics(result)
+    finish_backtest(conn, number, figures=figures, series=course_of(result), sources=sources)
+    days = [result.decided[at].state.mark.session for at in (0, -1)]
+    shown = {name: figures[name] for name in ("sharpe", "max_drawdown", "annual_return", "config_hash")}
+    evidence = {
+        **shown,
+        "backtest": number,
+        "first": f"{days[0]}",
+        "last": f"{days[1]}",
+        "sources": list(sources),
+    }
+    code = code_version(result.desk)
+    keep_evidence(conn, book.name, "backtest", book.rules_hash, code, evidence)
 
 
 def _begun(form: BacktestForm, changes: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Book, Start]:
