@@ -40,20 +40,26 @@ if TYPE_CHECKING:
 
 #: What a form takes; a book trades with no more.
 MOST_CAPITAL = 1e12
+#: Sessions; after more a book would stand still for most of any span.
+MOST_RELEASE_AFTER = 2520
 
 #: The keys of the form.
-FORM = ("books", "from", "to", "capital", "note")
+FORM = ("books", "from", "to", "capital", "release_after", "note")
 
 
 @dataclass(frozen=True)
 class BacktestForm:
-    """What a person asks for: a book over a span; `capital` None means that of the book."""
+    """What a person asks for: a book over a span.
+
+    `capital` None means that of the book, `release_after` None that nobody releases what a rule has killed.
+    """
 
     book: str
     first: date
     last: date
     capital: Decimal | None = None
     note: str = ""
+    release_after: int | None = None
 
 
 def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
@@ -76,7 +82,8 @@ def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
     names = dict.fromkeys(read_asked_book({"book": one}) for one in books)
     first, last = read_asked_span(values)
     capital, note = _capital(values.get("capital")), read_asked_note(values)
-    return [BacktestForm(name, first, last, capital, note) for name in names]
+    released = _release_after(values.get("release_after"))
+    return [BacktestForm(name, first, last, capital, note, released) for name in names]
 
 
 def _capital(value: Any) -> Decimal | None:
@@ -91,6 +98,23 @@ def _capital(value: Any) -> Decimal | None:
     if not math.isfinite(amount) or not 0.01 <= amount <= MOST_CAPITAL:
         raise BadRequest(f"capital: found {shown(value)}; expected dollars above 0, or nothing")
     return Decimal(str(amount)).quantize(Decimal("0.01"))
+
+
+def _release_after(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool) or float(value) != int(value):
+            raise ValueError
+        sessions = int(value)
+    except (TypeError, ValueError, OverflowError):
+        sessions = 0
+    if not 1 <= sessions <= MOST_RELEASE_AFTER:
+        raise BadRequest(
+            f"release_after: found {shown(value)}; expected sessions from 1 to {MOST_RELEASE_AFTER:,}, or "
+            "nothing: nobody releases the book"
+        )
+    return sessions
 
 
 def run_backtest(
@@ -127,12 +151,17 @@ def run_backtest(
     with lone_backtest(conn, form.book) as alone:
         if not alone:
             raise Refused(_under_way(conn, form.book))
-        number = begin_backtest(conn, asked_of(book, start, by=by, run=run, note=form.note, changes=changes))
+        asked = asked_of(
+            book, start, by=by, run=run, note=form.note, changes=changes, release_after=form.release_after
+        )
+        number = begin_backtest(conn, asked)
         try:
             market = start.read(None)
             from nightdesk.research.backtest.run import backtest
 
-            result = backtest(start.book, market.panel, start.inception, start.last)
+            result = backtest(
+                start.book, market.panel, start.inception, start.last, release_after=form.release_after
+            )
             finish(conn, number, result, tuple(market.sources))
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
@@ -151,6 +180,7 @@ def keep_result(
     by: str,
     note: str = "",
     changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> KeptBacktest:
     """Keep a backtest that a command has made.
 
@@ -167,8 +197,11 @@ def keep_result(
         The person, and what they wrote with it.
     changes : mapping of str to str
         Values over the book's file.
+    release_after : int, optional
+        Sessions after which a simulated person released a kill of a rule.
     """
-    asked = asked_of(book, start, by=by, note=read_asked_note({"note": note}), changes=changes)
+    words = read_asked_note({"note": note})
+    asked = asked_of(book, start, by=by, note=words, changes=changes, release_after=release_after)
     with transaction(conn):
         number = begin_backtest(conn, asked)
         finish(conn, number, result, sources)
@@ -176,7 +209,14 @@ def keep_result(
 
 
 def asked_of(
-    book: Book, start: Start, *, by: str, run: str = "", note: str = "", changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    *,
+    by: str,
+    run: str = "",
+    note: str = "",
+    changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> BacktestAsked:
     """What is asked of a book, with what it is made with."""
     from nightdesk.engine import resolve
@@ -194,6 +234,7 @@ def asked_of(
         code_version=code_version(resolve(book)),
         document=book.document,
         changes=changes,
+        release_after=release_after,
     )
 
 
