@@ -77,6 +77,7 @@ def screened_stocks(
     place: int,
     falling: bool,
     symbol: str,
+    before: Sequence[str] = (),
     rows: int,
     skipped: int,
 ) -> tuple[int, tuple[ScreenedStock, ...]]:
@@ -88,14 +89,16 @@ def screened_stocks(
     book : str
     attempt : StoredScreen
     which : str
-        ``all``, ``member``, ``leg`` (of a pair), ``passed``, ``failed``, or ``unknown`` (passed, since
-        nothing is known).
+        ``all``, ``member``, ``leg`` (of a pair), ``came`` and ``went`` (as members, against `before`),
+        ``passed``, ``failed``, or ``unknown`` (passed, since nothing is known).
     place : int
         Of the criterion that sorts, and that narrows failed and unknown; 0: sorted by symbol.
     falling : bool
         Largest value first. What was not measured comes last either way.
     symbol : str
         With what the symbol begins.
+    before : sequence of str
+        Members of the screen before.
     rows, skipped : int
     """
     found = read_rows(
@@ -108,6 +111,7 @@ def screened_stocks(
         place=place,
         falling=falling,
         symbol=symbol,
+        before=list(before),
         rows=rows,
         skipped=skipped,
     )
@@ -122,10 +126,13 @@ def member_weeks(conn: Connection, book: str, at: datetime, rows: int) -> tuple[
     return tuple(MemberWeek(**row) for row in read_rows(conn, "screen_members", book=book, at=at, rows=rows))
 
 
-def pairs_found(conn: Connection, book: str, attempt: StoredScreen, rows: int) -> tuple[PairFound, ...]:
-    """The pairs of a screen, best ranked first."""
+def pairs_found(
+    conn: Connection, book: str, attempt: StoredScreen, rows: int, skipped: int = 0
+) -> tuple[PairFound, ...]:
+    """So many pairs of a screen after those that are skipped, best ranked first."""
     key = {"book": book, "at": attempt.screened_at, "known_by": attempt.known_by}
-    return tuple(PairFound(**row) for row in read_rows(conn, "screen_pairs_found", **key, rows=rows))
+    found = read_rows(conn, "screen_pairs_found", **key, rows=rows, skipped=skipped)
+    return tuple(PairFound(**row) for row in found)
 
 
 def pair_in_screens(
