@@ -46,7 +46,7 @@ VIEWS = {
     "/": "Overview",
     f"/books/{SMALL}": "small",
     f"/books/{SMALL}/screen": "Screen",
-    f"/books/{SMALL}/screen?which=failed&by=price&falling=yes": "Screen",
+    f"/books/{SMALL}/screen?which=failed&of=price&by=price&falling=yes": "Screen",
     f"/books/{SMALL}/pairs": "Pairs",
     f"/books/{SMALL}/pairs/{STRATEGY}/BTC-USD/SPY": "BTC-USD/SPY",
     f"/books/{TWOFOLD}": "Two <strategies>",
@@ -221,14 +221,14 @@ def test_positions_tell_what_rests_at_the_broker(open_as: Any, cockpit: ServedCo
 def test_a_screen_is_narrowed_and_sorted_by_keyboard(open_as: Any, cockpit: ServedCockpit) -> None:
     page = open_as("olga")
     page.goto(f"{cockpit.address}/cockpit/books/{SMALL}/screen")
-    page.get_by_label("Stocks", exact=True).focus()
+    page.locator("select[name=which]").focus()
     page.keyboard.type("failed")
     page.keyboard.press("Tab")
     page.keyboard.type("price")
     page.keyboard.press("Tab")
     page.keyboard.type("sym00")
     page.keyboard.press("Enter")
-    page.wait_for_url("**which=failed&by=price&symbol=sym00#stocks")
+    page.wait_for_url("**which=failed&of=price&symbol=sym00#stocks")
     rows = page.get_by_role("region", name="Stocks of the screen").locator("tbody th")
     assert rows.all_inner_texts() == ["SYM000", "SYM003", "SYM006", "SYM009"]
     page.get_by_role("link", name="dollar volume").focus()

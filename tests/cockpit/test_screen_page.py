@@ -34,11 +34,12 @@ def rows_of(page: str) -> list[str]:
 
 
 def stocks_of(desk: OwnDesk, **asked: object) -> tuple[int, tuple[ScreenedStock, ...]]:
-    usual = {"which": "all", "place": 0, "falling": False, "symbol": "", "rows": 1000, "skipped": 0}
+    usual = {"which": "all", "narrowed": 0, "place": 0, "falling": False, "symbol": ""}
     with open_connection(desk.desk.url) as conn:
         shown = newest_good(conn, SMALL)
         assert shown is not None
-        return screened_stocks(conn, SMALL, shown, **{**usual, **asked})  # type: ignore[arg-type]
+        whole = {**usual, **asked}
+        return screened_stocks(conn, SMALL, shown, rows=1000, skipped=0, **whole)  # type: ignore[arg-type]
 
 
 def test_every_stock_stands_on_a_page_of_the_list_with_every_criterion(screened: OwnDesk) -> None:
@@ -61,8 +62,8 @@ def test_the_list_is_narrowed_and_sorted_on_the_server(screened: OwnDesk) -> Non
     assert stocks_of(screened, which="passed")[0] == POOL - 84
     assert {one.symbol for one in stocks_of(screened, which="member")[1]} == {"SYM010", "SYM013"}
     assert stocks_of(screened, which="unknown")[0] == 25
-    assert stocks_of(screened, which="failed", place=3)[0] == 84
-    assert stocks_of(screened, which="failed", place=4)[0] == 0
+    assert stocks_of(screened, which="failed", narrowed=3)[0] == 84
+    assert stocks_of(screened, which="failed", narrowed=4)[0] == 0
     largest = [one.symbol for one in stocks_of(screened, place=4, falling=True)[1]]
     assert largest == [f"SYM{n:03d}" for n in reversed(range(POOL))]
     # What was not measured comes last, both ways.
@@ -73,8 +74,9 @@ def test_the_list_is_narrowed_and_sorted_on_the_server(screened: OwnDesk) -> Non
         assert quoted == sorted(quoted, reverse=True)
         assert quoted.count(False) == 25
     assert [one.symbol for one in stocks_of(screened, symbol="SYM24")[1]] == [f"SYM24{n}" for n in range(10)]
-    page = screened.page(SCREEN, which="failed", by="price", falling="yes", symbol="sym00")
-    assert [one.split()[0] for one in rows_of(page)] == ["SYM000", "SYM003", "SYM006", "SYM009"]
+    asked = {"which": "failed", "of": "price", "by": "dollar_volume", "falling": "yes", "symbol": "sym00"}
+    page = screened.page(SCREEN, **asked)
+    assert [one.split()[0] for one in rows_of(page)] == ["SYM009", "SYM006", "SYM003", "SYM000"]
     assert 'aria-sort="descending"' in page
     assert "4 in all." in page
     assert "No stock of the screen is like that" in screened.page(SCREEN, symbol="%")
@@ -106,7 +108,7 @@ def test_a_screen_of_five_thousand_stocks_is_read_page_by_page(screened: OwnDesk
     page = screened.page(SCREEN, page=2, pairs=3)
     assert "101 to 200 of 5,000, page 2 of 50." in page
     assert "101 to 150 of 300, page 3 of 6." in page
-    for asked in ({}, {"which": "failed", "by": "price"}, {"which": "came"}, {"page": 50, "pairs": 6}):
+    for asked in ({}, {"which": "failed", "of": "price"}, {"which": "came"}, {"page": 50, "pairs": 6}):
         assert len(screened.page(SCREEN, **asked).encode()) < 200_000, asked
     ranks: list[str] = []
     for number in range(1, 7):
@@ -194,6 +196,7 @@ def test_a_book_without_a_screen_and_wrong_questions_are_answered_in_words(own_d
     plant_screens(own_desk.desk.url, SMALL, NEWEST, pool=3)
     for asked, status, words in (
         ({"which": "some"}, 409, "expected one of all, member"),
+        ({"of": "beauty"}, 409, "of: found 'beauty'; the screen asked quarantine, history, price"),
         ({"by": "beauty"}, 409, "the screen asked quarantine, history, price"),
         ({"page": "0"}, 409, "expected a number from 1 on"),
         ({"at": "tomorrow"}, 400, "expected an instant such as"),

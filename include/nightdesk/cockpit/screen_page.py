@@ -119,9 +119,10 @@ class WeekLine:
 
 @dataclass(frozen=True)
 class StocksAsked:
-    """What an address asks of the list of stocks."""
+    """What an address asks of the lists: `of` narrows failed and unknown stocks, `criterion` sorts."""
 
     which: str = "all"
+    of: str = ""
     criterion: str = ""
     falling: bool = False
     symbol: str = ""
@@ -202,6 +203,7 @@ def screen_page(
     book: str,
     at: str = "",
     which: str = "all",
+    of: str = "",
     by: str = "",
     falling: str = "",
     symbol: str = "",
@@ -213,6 +215,7 @@ def screen_page(
         raise Refused(f"which: found {which[:40]!r}; expected one of {', '.join(WHICH)}")
     asked = StocksAsked(
         which,
+        of,
         by,
         falling == "yes",
         symbol.strip().upper(),
@@ -258,7 +261,8 @@ def screen_view(screen: Screen, name: str, at: str = "", asked: StocksAsked = St
             name,
             shown,
             which=asked.which,
-            place=_place(shown, asked.criterion),
+            narrowed=_place(shown, "of", asked.of),
+            place=_place(shown, "by", asked.criterion),
             falling=asked.falling,
             symbol=asked.symbol,
             before=weeks[1].symbols if len(weeks) > 1 else (),
@@ -313,12 +317,12 @@ def _known(attempts: Sequence[StoredScreen]) -> str:
     return f"its newest is of {instant_word(attempts[0].screened_at)}"
 
 
-def _place(shown: StoredScreen, criterion: str) -> int:
+def _place(shown: StoredScreen, key: str, criterion: str) -> int:
     """The place of a criterion in the lists of a screen, from 1; 0 for none."""
     if not criterion:
         return 0
     if criterion not in shown.criteria:
-        raise Refused(f"by: found {criterion[:40]!r}; the screen asked {', '.join(shown.criteria)}")
+        raise Refused(f"{key}: found {criterion[:40]!r}; the screen asked {', '.join(shown.criteria)}")
     return list(shown.criteria).index(criterion) + 1
 
 
@@ -329,6 +333,7 @@ def _address_of(screen: Screen, book: str, attempt: StoredScreen, asked: StocksA
         given: dict[str, object] = {
             "at": instant_word(attempt.screened_at),
             "which": asked.which if asked.which != "all" else "",
+            "of": asked.of,
             "by": asked.criterion,
             "falling": "yes" if asked.falling else "",
             "symbol": asked.symbol,
@@ -380,5 +385,5 @@ def _weeks(weeks: Sequence[MemberWeek], address: Callable[..., str]) -> Iterator
 def _names(symbols: set[str], which: str, week: MemberWeek, address: Callable[..., str]) -> Names:
     listed = sorted(symbols)
     at = instant_word(week.screened_at)
-    href = address(at=at, which=which, by="", falling="", symbol="", page="", pairs="")
+    href = address(at=at, which=which, of="", by="", falling="", symbol="", page="", pairs="")
     return Names(tuple(listed[:NAMES_LISTED]), max(0, len(listed) - NAMES_LISTED), href)

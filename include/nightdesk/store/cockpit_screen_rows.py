@@ -74,6 +74,7 @@ def screened_stocks(
     attempt: StoredScreen,
     *,
     which: str,
+    narrowed: int,
     place: int,
     falling: bool,
     symbol: str,
@@ -91,8 +92,10 @@ def screened_stocks(
     which : str
         ``all``, ``member``, ``leg`` (of a pair), ``came`` and ``went`` (as members, against `before`),
         ``passed``, ``failed``, or ``unknown`` (passed, since nothing is known).
+    narrowed : int
+        Place of the criterion that failed and unknown are narrowed to; 0: any.
     place : int
-        Of the criterion that sorts, and that narrows failed and unknown; 0: sorted by symbol.
+        Of the criterion by whose value it is sorted; 0: by symbol.
     falling : bool
         Largest value first. What was not measured comes last either way.
     symbol : str
@@ -108,6 +111,7 @@ def screened_stocks(
         at=attempt.screened_at,
         known_by=attempt.known_by,
         which=which,
+        narrowed=narrowed,
         place=place,
         falling=falling,
         symbol=symbol,
