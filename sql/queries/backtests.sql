@@ -9,7 +9,7 @@ WHERE (%(book)s::text IS NULL OR book = %(book)s) AND (%(before)s::bigint IS NUL
 ORDER BY backtest_id DESC LIMIT %(newest)s;
 
 -- name: backtest_of_run
-SELECT backtest_id AS number, state FROM nightdesk.backtests WHERE run = %(run)s AND run <> '';
+SELECT backtest_id AS number, state FROM nightdesk.backtests WHERE run = %(run)s AND book = %(book)s AND run <> '';
 
 -- name: backtest_document
 SELECT document FROM nightdesk.backtests WHERE backtest_id = %(number)s;

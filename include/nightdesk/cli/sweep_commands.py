@@ -30,6 +30,8 @@ VALIDATION_ONLY = (
     "This is validation only: no book was changed, and the best of many tries is too good to be expected."
 )
 
+SAMPLE = "sample data: these bars are generated, not a market's"
+
 #: Figures that people are told of each point; sweep.csv holds all of them.
 TOLD = {
     "annual_return": "return",
@@ -73,6 +75,8 @@ def sweep(
         ),
     ] = None,
     out: Out = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep every point: see `sweeps`.")] = False,
+    note: Annotated[str, typer.Option("--note", metavar="T", help="What is kept with it.")] = "",
     json: Json = False,
 ) -> None:
     """Try every combination of some parameters of a book over a span of sessions.
@@ -87,6 +91,8 @@ def sweep(
     from nightdesk.research.sweep.trials import sweep as try_all
 
     _check_metric(metric)
+    if note and not keep:
+        raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     axes = [read_axis(text) for text in set_]
     grid = points(axes)
     named = open_book(book)
@@ -110,8 +116,9 @@ def sweep(
     if swept.around is None:
         for reason in dict.fromkeys(trial.refused for trial in trials if trial.refused):
             say(reason)
+    kept = _keep(named, start, market, set_, swept, note) if keep else None
     measured_on = _measured_on(named, start, market, span)
-    document = {**measured_on, **_results(swept), "validation_only": True, "out": out}
+    document = {**measured_on, **results_document(swept), "validation_only": True, "kept": kept, "out": out}
     show(document, as_json=json, text=lambda: _lines(document, swept))
 
 
@@ -138,6 +145,20 @@ def _check_metric(metric: str) -> None:
         raise Refused(f"--metric: {metric!r} is not a figure of a sweep; known are {', '.join(METRICS)}")
 
 
+def _keep(book: Book, start: Start, market: FetchedBars, grid: Sequence[str], swept: Swept, note: str) -> int:
+    """Keep a sweep with all its points; its number."""
+    import getpass
+
+    from nightdesk.cli.machine_commands import database
+    from nightdesk.operations.keep_sweep import keep_swept
+
+    with database() as conn:
+        return keep_swept(
+            conn, book, start, market, grid, swept.trials,
+            metric=swept.metric, by=getpass.getuser(), note=note,
+        )  # fmt: skip
+
+
 def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan) -> dict[str, Any]:
     """The book, the sessions and the bars that every point shares."""
     from nightdesk.cli.data_notes import market_counts
@@ -153,7 +174,7 @@ def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan)
     }
 
 
-def _results(swept: Swept) -> dict[str, Any]:
+def results_document(swept: Swept) -> dict[str, Any]:
     """Every point with its figures, and the best one with how fast it falls away."""
     return {
         "metric": swept.metric,
@@ -228,19 +249,30 @@ def _around(around: FallingAway | None) -> dict[str, Any] | None:
 def _lines(document: Mapping[str, Any], swept: Swept) -> Iterator[str]:
     from nightdesk.alerts.figures import percent
     from nightdesk.cli.data_notes import count_lines
-    from nightdesk.research.sweep.heat_map import written
 
     yield (
         f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}, "
         f"{len(swept.trials):,} points"
     )
     if "sample" in document["sources"]:
-        yield "sample data: these bars are generated, not a market's"
+        yield SAMPLE
     yield from count_lines(document["data"])
     beside = document["benchmark"]
     total, yearly = (percent(beside[name], signed=True) for name in ("total_return", "annual_return"))
     yield f"{beside['symbol']} in these sessions, dividends included: {total}, {yearly} a year"
     yield ""
+    yield from point_lines(swept)
+    if document["kept"] is not None:
+        yield f"kept as sweep {document['kept']}"
+    if document["out"] is not None:
+        yield f"written to {document['out']}"
+
+
+def point_lines(swept: Swept) -> Iterator[str]:
+    """A row a point, the best one, how fast it falls away, and what a sweep can never be."""
+    from nightdesk.research.sweep.heat_map import written
+    from nightdesk.research.sweep.verdict import verdict
+
     keys = [axis.key for axis in swept.axes]
     rows = [
         (
@@ -252,27 +284,8 @@ def _lines(document: Mapping[str, Any], swept: Swept) -> Iterator[str]:
     ]
     yield from table((*keys, *TOLD.values(), ""), rows, right=(*keys, *TOLD.values()))
     yield ""
-    yield from _verdict(swept.metric, swept.around)
+    yield from verdict(swept.metric, swept.around)
     yield VALIDATION_ONLY
-    if document["out"] is not None:
-        yield f"written to {document['out']}"
-
-
-def _verdict(metric: str, around: FallingAway | None) -> Iterator[str]:
-    from nightdesk.research.sweep.heat_map import written
-
-    if around is None:
-        yield f"No point has a {metric}."
-        return
-    at = ", ".join(f"{key}={value}" for key, value in around.best.settings.items())
-    yield f"The best {metric} is {written(metric, around.value)}, at {at}."
-    if not around.neighbours:
-        yield "No point one step away has a result, so nothing is known of how fast it falls away."
-        return
-    told = f"Its {around.neighbours} neighbours have {written(metric, around.mean)} on average"
-    if around.share == around.share:
-        told += f", {around.share:.0%} of the best"
-    yield f"{told}; the worst of them has {written(metric, around.worst)}."
 
 
 def _first_line(reason: str) -> str:

@@ -224,7 +224,7 @@ def _backtest(asked: ActionRequest) -> str:
     book, first, last = asked.book().name, asked.values.day("from"), asked.values.day("to")
     if last < first:
         raise Refused(f"the span ends ({last}) before it begins ({first})")
-    form: dict[str, object] = {"book": book, "from": f"{first}", "to": f"{last}"}
+    form: dict[str, object] = {"books": [book], "from": f"{first}", "to": f"{last}"}
     form["note"] = f"{asked.who}: {asked.reason}"[:500]
     if asked.values.text("capital"):
         form["capital"] = asked.values.number("capital")

@@ -124,9 +124,9 @@ def backtests_by_number(conn: Connection, numbers: Sequence[int]) -> dict[int, K
     return {number: found[number] for number in wanted if number in found}
 
 
-def backtest_of_run(conn: Connection, run: str) -> tuple[int, BacktestState] | None:
-    """Number and state of the one that a run of Airflow made; None where it made none."""
-    row = read_row(conn, "backtest_of_run", run=run)
+def backtest_of_run(conn: Connection, run: str, book: str) -> tuple[int, BacktestState] | None:
+    """Number and state of the one that a run of Airflow made of a book; None where it made none."""
+    row = read_row(conn, "backtest_of_run", run=run, book=book)
     return None if row is None else (row["number"], row["state"])
 
 
@@ -180,7 +180,7 @@ def begin_backtest(conn: Connection, asked: BacktestAsked) -> int:
     with cursor(conn) as cur:
         cur.execute(
             f"INSERT INTO nightdesk.backtests AS held (state, {names}) VALUES ('running', {places}) "
-            "ON CONFLICT (run) WHERE run <> '' DO UPDATE SET state = 'running', error = '', "
+            "ON CONFLICT (run, book) WHERE run <> '' DO UPDATE SET state = 'running', error = '', "
             f"ended_at = NULL, began_at = clock_timestamp(), {anew} WHERE held.state <> 'done' "
             "RETURNING backtest_id",
             values,
