@@ -10,6 +10,7 @@ planned, dry run           suppressed
 planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
 planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
 planned, foreign orders    suppressed, by the rules of `nightdesk.session.foreign_orders`
+planned, a stop rests      suppressed where it adds to what that protects, and the broker takes one side alone
 planned, no right          suppressed where it adds to a position: see `nightdesk.session.trading_right`
 planned, capital limit     suppressed where it would lead beyond the limit of the account, of one with real
                            money beyond the part of it that the book's stage lets it use
@@ -41,10 +42,12 @@ from nightdesk.brokers import (
     RejectedOrder,
     Unreachable,
     Unreadable,
+    capabilities,
 )
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk
+from nightdesk.session.bare_positions import cancel_beyond_held
 from nightdesk.session.broker_session import contact
 from nightdesk.session.capital_limits import beyond_capital, held_by
 from nightdesk.session.context import Context
@@ -55,9 +58,11 @@ from nightdesk.session.protection import (
     Release,
     ended,
     keep,
+    keep_end,
     lost_protection,
     release,
     releases,
+    rests_against,
     strays,
 )
 from nightdesk.session.reading_ahead import sending_asks
@@ -65,7 +70,7 @@ from nightdesk.session.sequencing import agreed_clock, in_turn
 from nightdesk.session.unsent_orders import tell_unsent
 from nightdesk.session.writing import StepOutcome, refuse_outdated
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.db import is_idle
+from nightdesk.store.db import is_idle, transaction
 from nightdesk.store.foreign_order_rows import ForeignOrder
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import disputed_positions
@@ -159,6 +164,8 @@ def send_planned(context: Context, account: str, broker: Broker) -> None:
     unknown = [*waits.items(), *_send_each(context, broker, planned, found, waits)]
     if resting and not context.dry_run:
         unknown += _send_each(context, broker, lost_protection(context, account, broker), found, {})
+    if protected:
+        unknown += _cancel_beyond_held(context, account, broker)
     tell_unsent(context, account)
     if unknown:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
@@ -236,6 +243,21 @@ def _cancel_strays(context: Context, account: str, broker: Broker) -> dict[str, 
             behind = [each for each in _planned(context, account) if each.symbol == one.symbol]
             waits |= dict.fromkeys([one.client_order_id, *(each.client_order_id for each in behind)], error)
     return waits
+
+
+def _cancel_beyond_held(context: Context, account: str, broker: Broker) -> list[tuple[str, Transient]]:
+    """Cancel what rests at a real broker for more than it holds; why that is not known."""
+    if broker.simulated or context.dry_run or _is_past(context, _clock(context, broker)):
+        return []
+    try:
+        for known in cancel_beyond_held(context, account, broker):
+            with transaction(context.conn):
+                keep_end(context, known.client_order_id, known, "cancelled: it rested for more than is held")
+    except Transient as error:
+        if context.conn.closed:
+            raise
+        return [("what rests", error)]
+    return []
 
 
 def _is_past(context: Context, clock: datetime) -> bool:
@@ -414,6 +436,10 @@ def _own_reason(
     foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
     if foreign:
         return _Stopped("suppressed", foreign)
+    kind = context.book.entry_of(order.account).kind
+    against = rests_against(context, order) if capabilities(kind).one_side else ""
+    if against:
+        return _Stopped("suppressed", f"{kind} takes it not while {against}")
     beyond = beyond_capital(context, order) if adds else ""
     return _Stopped("suppressed", beyond) if beyond else None
 
