@@ -107,7 +107,7 @@ def test_who_releases_the_book_is_asked_for_kept_and_compared(project: SmallDesk
     tree = yaml.safe_load(path.read_text())
     tree["limits"]["daily_loss"] = {"limit": -0.003, "kills": True}
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
-    [form] = read_forms({**FORM, "to": f"{last}", "release_after": 5})
+    (form,) = read_forms({**FORM, "to": f"{last}", "release_after": 5})
     with project.connection() as conn:
         nobody = made(project, conn, form={"last": last})
         released = run_backtest(conn, form, by="ann", environ=environ(project))

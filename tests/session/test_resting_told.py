@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tests.session.small_desk import SmallDesk, instant, session
 
+from nightdesk.alerts.figures import price
 from nightdesk.alerts.session_page import render
 from nightdesk.cockpit.held_positions import held_positions
 from nightdesk.cockpit.trade_reasons import why_it_was_wanted
@@ -48,7 +49,7 @@ def test_what_rests_and_what_it_executed_is_told_wherever_orders_are(resting: Sm
         [line] = [
             each for each in protection_lines(conn, book, as_of) if each.startswith(f"{one.symbol} of ")
         ]
-        assert f"stop {one.stop_price:f}".rstrip("0") in line
+        assert f"stop {price(one.stop_price)}" in line
         assert "target" in line
         assert f"placed on {one.placed_session}" in line
 

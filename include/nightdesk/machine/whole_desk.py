@@ -32,8 +32,8 @@ FIRST_SESSIONS = {"daily": 3, "hourly": 2}
 #: So many of a book's newest decisions are shown.
 DECISIONS_SHOWN = 5
 #: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted,
-#: the database copied, and a copy restored for a rehearsal.
-DESK_DAGS = ("alerts", "fills", "upkeep", "drill")
+#: the database copied, a copy restored for a rehearsal, and books held against their next stage.
+DESK_DAGS = ("alerts", "fills", "upkeep", "drill", "gates")
 #: All books are waited for so long; the second call of two waits as long for the first.
 DECISION_TIMEOUT_SECONDS = 1800.0
 POLL_SECONDS = 1.0

@@ -31,6 +31,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import transaction
+from nightdesk.store.gate_evidence_rows import keep_evidence
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -82,8 +83,8 @@ def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
     names = dict.fromkeys(read_asked_book({"book": one}) for one in books)
     first, last = read_asked_span(values)
     capital, note = _capital(values.get("capital")), read_asked_note(values)
-    release_after = _release_after(values.get("release_after"))
-    return [BacktestForm(name, first, last, capital, note, release_after) for name in names]
+    released = _release_after(values.get("release_after"))
+    return [BacktestForm(name, first, last, capital, note, released) for name in names]
 
 
 def _capital(value: Any) -> Decimal | None:
@@ -162,7 +163,8 @@ def run_backtest(
             result = backtest(
                 start.book, market.panel, start.inception, start.last, release_after=form.release_after
             )
-            finish(conn, number, result, tuple(market.sources))
+            with transaction(conn):
+                finish(conn, number, book, result, tuple(market.sources))
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
                 fail_backtest(conn, number, f"{error}" if isinstance(error, NightdeskError) else repr(error))
@@ -204,7 +206,7 @@ def keep_result(
     asked = asked_of(book, start, by=by, note=words, changes=changes, release_after=release_after)
     with transaction(conn):
         number = begin_backtest(conn, asked)
-        finish(conn, number, result, sources)
+        finish(conn, number, book, result, sources)
     return backtests_by_number(conn, [number])[number]
 
 
@@ -238,12 +240,25 @@ def asked_of(
     )
 
 
-def finish(conn: Connection, number: int, result: Result, sources: tuple[str, ...]) -> None:
-    """Keep the figures and the course of a backtest that was begun."""
+def finish(conn: Connection, number: int, book: Book, result: Result, sources: tuple[str, ...]) -> None:
+    """Keep the figures and the course of a backtest that was begun, and its evidence of the book's rules."""
     from nightdesk.research.backtest.courses import course_of
     from nightdesk.research.backtest.metrics import metrics
+    from nightdesk.version import code_version
 
-    finish_backtest(conn, number, figures=metrics(result), series=course_of(result), sources=sources)
+    figures = metrics(result)
+    finish_backtest(conn, number, figures=figures, series=course_of(result), sources=sources)
+    days = [result.decided[at].state.mark.session for at in (0, -1)]
+    shown = {name: figures[name] for name in ("sharpe", "max_drawdown", "annual_return", "config_hash")}
+    evidence = {
+        **shown,
+        "backtest": number,
+        "first": f"{days[0]}",
+        "last": f"{days[1]}",
+        "sources": list(sources),
+    }
+    code = code_version(result.desk)
+    keep_evidence(conn, book.name, "backtest", book.rules_hash, code, evidence)
 
 
 def _under_way(conn: Connection, book: str) -> str:

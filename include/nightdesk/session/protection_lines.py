@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from nightdesk.alerts.figures import percent, price, quantity
 from nightdesk.core.account_terms import MAIN
-from nightdesk.orders.resting import legs_words
 from nightdesk.store.db import Connection
 from nightdesk.store.protection_rows import StandingProtection, standing_protections
 
@@ -40,8 +40,14 @@ def protection_words(one: StandingProtection) -> str:
     where = "" if one.account == MAIN else f", in account {one.account}"
     verb = "is to rest" if one.status == "planned" else "rests"
     units = quantity(one.quantity)
-    legs = f"{legs_words(one.stop_price, one.target_price)}{_away(one)}"
+    legs = f"{legs_shown(one.stop_price, one.target_price)}{_away(one)}"
     return f"{verb}, for {units} units: {legs}, placed on {one.placed_session}{where}"
+
+
+def legs_shown(stop: Decimal | None, target: Decimal | None) -> str:
+    """Where an order rests as people read it, ``stop $97.02, target $104.50``; empty where nowhere."""
+    legs = (("stop", stop), ("target", target))
+    return ", ".join(f"{name} {price(at)}" for name, at in legs if at is not None)
 
 
 def _away(one: StandingProtection) -> str:

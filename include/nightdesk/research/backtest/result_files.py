@@ -1,4 +1,4 @@
-"""A backtest's outcome as files: a CSV or a Parquet file per table, and `metrics.json`.
+"""A backtest's outcome as files: a CSV or a Parquet file per table, `metrics.json`, and its tear sheet.
 
 Most of a table can be written while the sessions after it are still decided: forked processes do so, since
 the walk itself uses one processor alone.
@@ -24,7 +24,7 @@ from nightdesk.research.backtest.tables import GROWING, TABLES
 
 Format = Literal["csv", "parquet"]
 
-FIGURES = "metrics.json"
+FIGURES, SHEET = "metrics.json", "tearsheet.html"
 #: Decisions whose rows are made at a time.
 AT_ONCE = 128
 #: What is known before the walk where no strategy speaks in turn, and what is known after it alone; the
@@ -52,7 +52,7 @@ def result_files(folder: Path, file_format: Format = "csv", processes: int = 1) 
         When the folder or a file cannot be written, or a process that writes dies. `folder` is then as it
         was, as after any other error.
     """
-    names = (*(f"{name}.{file_format}" for name in TABLES), FIGURES)
+    names = (*(f"{name}.{file_format}" for name in TABLES), FIGURES, SHEET)
     with draft_of(folder, names) as draft:
         files = ResultFiles(draft, file_format, beside=processes > 1 and CAN_FORK)
         try:
@@ -95,8 +95,8 @@ class ResultFiles:
             self._begin(partial(self._grow, result, early, growing, result.part(self._begun, known)))
             self._begun = known
 
-    def finish(self, result: Result, figures: Mapping[str, object]) -> None:
-        """Write all that is left of the whole backtest."""
+    def finish(self, result: Result, figures: Mapping[str, object], sheet: str = "") -> None:
+        """Write all that is left of the whole backtest, with the page that was made of it, if any."""
         with uncollected():
             if self._begun:
                 self._finish_beside(result)
@@ -105,8 +105,10 @@ class ResultFiles:
                 self._write(result, *early, *LATE)
                 self._complete(result, growing)
         text = json.dumps(figures, indent=2, allow_nan=False)
-        with self._telling(FIGURES) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        for name, words in ((FIGURES, text + "\n"), (SHEET, sheet)):
+            if words:
+                with self._telling(name) as path:
+                    path.write_text(words, encoding="utf-8")
 
     def _finish_beside(self, result: Result) -> None:
         """The same, where some is written or still being written by another process."""
