@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,6 +23,14 @@ def protection_lines(conn: Connection, book: str, as_of: datetime) -> tuple[str,
 
 def _line(one: StandingProtection) -> str:
     return f"{one.symbol} of {one.strategy} {protection_words(one)}."
+
+
+def order_words(row: Mapping[str, Sequence[str]]) -> str:
+    """The orders of a decision in a line, from a row of the query `session_summaries`: those that trade at
+    the next open, then those that are placed to rest; empty without any.
+    """
+    resting = ", ".join(row["resting"])
+    return "; ".join(one for one in (", ".join(row["orders"]), resting and f"to rest: {resting}") if one)
 
 
 def protection_words(one: StandingProtection) -> str:
