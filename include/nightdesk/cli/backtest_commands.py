@@ -90,7 +90,7 @@ def backtest(
     if keep_band:
         _refuse_exercise(set_, kill, release, release_after, inject)
     if keep:
-        _refuse_to_keep(kill, release, release_after, inject, notices, accept)
+        _refuse_to_keep(kill, release, inject, notices, accept)
     elif note:
         raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     named = open_book(book, settings(set_))
@@ -120,7 +120,9 @@ def backtest(
                 told = origin_of_bars(market, notes=start.notes, changes=settings(set_), exercises=exercises)
                 files.finish(result, figures, tear_sheet(result, figures, told))
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
-    kept = _keep(named, start, result, tuple(market.sources), note, settings(set_)) if keep else None
+    kept = None
+    if keep:
+        kept = _keep(named, start, result, tuple(market.sources), note, settings(set_), release_after)
     document = {
         "book": named.name,
         "from": start.inception,
@@ -271,14 +273,20 @@ def _refuse_to_keep(*options: object) -> None:
     """Refuse to keep among a book's results what is an exercise."""
     if any(options):
         raise typer.BadParameter(
-            "what is kept is the book as it decides by itself: leave out --kill, --release, "
-            "--release-after, --inject, --notices and --accept",
+            "what is kept is the book as it decides by itself: leave out --kill, --release, --inject, "
+            "--notices and --accept",
             param_hint="'--keep'",
         )
 
 
 def _keep(
-    book: Book, start: Start, result: Result, sources: tuple[str, ...], note: str, changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    result: Result,
+    sources: tuple[str, ...],
+    note: str,
+    changes: Mapping[str, str],
+    release_after: int | None,
 ) -> int:
     """Keep a backtest; its number."""
     import getpass
@@ -288,7 +296,15 @@ def _keep(
 
     with database() as conn:
         done = keep_result(
-            conn, book, start, result, sources, by=getpass.getuser(), note=note, changes=changes
+            conn,
+            book,
+            start,
+            result,
+            sources,
+            by=getpass.getuser(),
+            note=note,
+            changes=changes,
+            release_after=release_after,
         )
     return done.number
 

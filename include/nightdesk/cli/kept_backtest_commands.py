@@ -153,7 +153,8 @@ def _list(kept: tuple[KeptBacktest, ...]) -> Iterator[str]:
 def _remark(one: KeptBacktest) -> str:
     """What was changed, what was written with it, or why it failed."""
     changed = " ".join(f"{key}={value}" for key, value in one.changes.items())
-    return "; ".join(part for part in (changed, one.note, one.error[:80]) if part)
+    released = "" if one.release_after is None else f"--release-after {one.release_after}"
+    return "; ".join(part for part in (changed, released, one.note, one.error[:80]) if part)
 
 
 def _side_by_side(found: ComparedBacktests) -> Iterator[str]:
