@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.session.small_desk import SmallDesk
 
@@ -99,6 +100,24 @@ def test_another_capital_is_one_of_its_changes_and_compares_as_such(project: Sma
         for numbers, words in (([one.number], "name 2 to 8"), ([one.number, 999], "no kept backtest 999")):
             with pytest.raises(BadRequest, match=words):
                 compare_backtests(conn, numbers)
+
+
+def test_who_releases_the_book_is_asked_for_kept_and_compared(project: SmallDesk) -> None:
+    path, last = project.book.parent / "books" / "small.yaml", date(2022, 6, 30)
+    tree = yaml.safe_load(path.read_text())
+    tree["limits"]["daily_loss"] = {"limit": -0.003, "kills": True}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    (form,) = read_forms({**FORM, "to": f"{last}", "release_after": 5})
+    with project.connection() as conn:
+        nobody = made(project, conn, form={"last": last})
+        released = run_backtest(conn, form, by="ann", environ=environ(project))
+        assert (nobody.release_after, released.release_after) == (None, 5)
+        told = compare_backtests(conn, [nobody.number, released.number])
+    assert [(one.key, one.values) for one in told.differences] == [("release after", ("", "5"))]
+    book = read_book(path)
+    start = begin_span(book, FIRST, last)
+    result = backtest(start.book, start.read(None).panel, start.inception, start.last, release_after=5)
+    assert released.figures == metrics(result) != nobody.figures
 
 
 def test_of_two_backtests_of_a_book_at_once_the_second_is_refused(project: SmallDesk) -> None:
@@ -202,9 +221,16 @@ def test_a_person_s_words_are_masked_and_on_one_line(
         ({"capital": "nan"}, "capital: found 'nan'; expected dollars"),
         ({"capital": True}, "capital: found True; expected dollars"),
         ({"capital": 1e300}, "capital: found 1e+300; expected dollars"),
+        ({"release_after": 0}, "release_after: found 0; expected sessions from 1 to 2,520, or nothing"),
+        ({"release_after": 2.5}, "release_after: found 2.5; expected sessions"),
+        ({"release_after": True}, "release_after: found True; expected sessions"),
+        ({"release_after": "soon"}, "release_after: found 'soon'; expected sessions"),
         ({"note": ["x"]}, "note: found ['x']; expected words"),
         ({"note": "x" * 501}, "note: 501 characters; at most 500 are kept"),
-        ({"book_": "x"}, "'book_' is no key of the form: known are books, from, to, capital, note"),
+        (
+            {"book_": "x"},
+            "'book_' is no key of the form: known are books, from, to, capital, release_after, note",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_meant_is_refused_in_words(

@@ -12,7 +12,7 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.machine_commands import database
-from nightdesk.cli.options import BookName, FeedName, Json, Out
+from nightdesk.cli.options import BookName, FeedName, Json, Out, ReleaseAfter
 from nightdesk.cli.output import plain, progress, show, table
 from nightdesk.cli.whole_files import whole_files
 
@@ -56,6 +56,7 @@ def stress(
             show_default=False,
         ),
     ] = None,
+    release_after: ReleaseAfter = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Store the outcome as evidence of the book's rules.")
     ] = False,
@@ -77,11 +78,13 @@ def stress(
         *SCENARIOS,
         *SHOCKS,
     ]
-    if keep and scenario:
-        raise typer.BadParameter("evidence is of all scenarios", param_hint="'--keep'")
+    if keep and (scenario or release_after is not None):
+        raise typer.BadParameter("evidence is of all scenarios, and of the book alone", param_hint="'--keep'")
     named = open_book(book)
     with progress(f"trying {named.name}", len(asked)) as advance:
-        result = try_all(named, asked, [feed] if feed is not None else None, advance)
+        result = try_all(
+            named, asked, [feed] if feed is not None else None, advance, release_after=release_after
+        )
     if not result.runs:
         told = "; ".join(f"{name}: {reason}" for name, reason in result.skipped.items())
         raise Refused(f"no scenario could be run: {told}")

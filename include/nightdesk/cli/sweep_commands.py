@@ -12,7 +12,7 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
-from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
+from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, ReleaseAfter, processors
 from nightdesk.cli.output import progress, say, show, table
 from nightdesk.cli.spans import begin
 from nightdesk.cli.whole_files import whole_files
@@ -65,6 +65,7 @@ def sweep(
         ),
     ],
     feed: FeedName = None,
+    release_after: ReleaseAfter = None,
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="The figure by which points are compared.")
     ] = "sharpe",
@@ -84,7 +85,7 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
-    from nightdesk.research.backtest.member_books import with_listed
+    from nightdesk.research.backtest.member_books import listed_as
     from nightdesk.research.sweep.grid import points, read_axis
     from nightdesk.research.sweep.sensitivity import falling_away
     from nightdesk.research.sweep.trials import SweepSpan
@@ -99,13 +100,13 @@ def sweep(
     start = begin(named, first, last)
     with progress(f"reading bars of {named.name}"):
         market = start.read(feed)
-    span = SweepSpan(market.panel, start.origin, start.inception, last)
+    span = SweepSpan(market.panel, start.origin, start.inception, last, release_after)
     of_span = (start.origin, start.inception, start.last)
     with progress(f"trying {len(grid):,} points", len(grid)) as advance:
         trials = try_all(
-            with_listed(named, *of_span),
+            listed_as(start.book, named, *of_span),
             grid,
-            lambda settings: with_listed(open_book(book, settings), *of_span),
+            lambda settings: listed_as(start.book, open_book(book, settings), *of_span),
             span,
             jobs=processors() if jobs is None else jobs,
             done=advance,
