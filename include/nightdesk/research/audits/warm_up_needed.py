@@ -321,8 +321,7 @@ def _computing(book: Book) -> Computing:
 def _complete(panel: Panel, length: int, *, over_hours: bool) -> Flags:
     """Which columns have every bar of the newest rows."""
     closes = panel.close if over_hours else panel.days.close
-    whole: Flags = np.isfinite(closes[-length:]).all(axis=0)
-    return whole
+    return np.asarray(np.isfinite(closes[-length:]).all(axis=0), dtype=np.bool_)
 
 
 def _newest_rows(panel: Panel, length: int, *, over_hours: bool) -> Panel:

@@ -162,18 +162,23 @@ def _run(
     panel = market.panel
     _must_hold_bars(panel, begun, inception, scenario.last)
     shock = scenario.shock
-    away: dict[str, frozenset[date]] = {}
+    rejects, lost = frozenset[date](), frozenset[date]()
     if shock is not None:
-        away = {
-            "rejects": shock.rejects(panel, inception),
-            "without_bars": shock.loses(panel, inception),
-        }
+        rejects, lost = shock.rejects(panel, inception), shock.loses(panel, inception)
         panel = shock.over(panel, begun, inception)
     variants = [True, False] if book.levels is not None else [False]
     out = []
     for levels in variants:
         tried = begun if levels else begun.model_copy(update={"levels": None})
-        result = backtest(tried, panel, inception, scenario.last, release_after=release_after, **away)
+        result = backtest(
+            tried,
+            panel,
+            inception,
+            scenario.last,
+            release_after=release_after,
+            rejects=rejects,
+            without_bars=lost,
+        )
         run = measured(scenario, result, levels=levels)
         dropped = sum(market.dropped.values())
         out.append(replace(run, missing=len(market.missing), dropped_rows=dropped))
