@@ -94,6 +94,11 @@ def sweep(
     _check_metric(metric)
     if note and not keep:
         raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
+    if keep and release_after is not None:
+        raise typer.BadParameter(
+            "a kept sweep is of the book as it decides by itself: leave out --release-after",
+            param_hint="'--keep'",
+        )
     axes = [read_axis(text) for text in set_]
     grid = points(axes)
     named = open_book(book)
