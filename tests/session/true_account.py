@@ -162,6 +162,7 @@ class IbkrAccount(TrueAccount):
                 one.filled,
             )
             for one in self._gateway.orders
+            if one.transmit  # else TWS keeps it to itself, as the first of a bracket until the last is there
         ]
 
     def executions(self) -> dict[str, TrueExecution]:
