@@ -19,13 +19,13 @@ stop: ## stop what `make run` started, and nothing else
 	@if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
 test: env ## run the tests (about a quarter of an hour on 2 cores)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" --junitxml build/tests.xml
 
 browser: env ## look at the cockpit in a real browser, behind Airflow's own login
 	@$(PY) -m pytest -m "browser and not slow"
 
 test-all: env ## run the long tests too
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml build/tests.xml
 
 kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
 	@$(PY) -m tests.matrices.kill

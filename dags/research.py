@@ -1,10 +1,11 @@
-"""A book over past sessions, asked for in a form and kept.
+"""Books over past sessions, asked for in a form and kept.
 
-Trigger it: name the book, the first and the last session, and if you like another capital and a note.
-**backtest** reads the bars from the book's feeds, decides every session in memory with the functions of the
-daily run, and keeps figures, course and the book as it was. It sends no order and changes nothing of the
-book. The run's note says what came of it; `nightdesk backtests` and the cockpit list what was kept and set
-some side by side.
+Trigger it: name one book or more, the first and the last session, and if you like another capital, after how
+many sessions somebody would release a book that one of its rules has killed, and a note. **form** reads it;
+**backtest**, a task a book, reads the bars from the book's feeds, decides every session in memory with the
+functions of the daily run, and keeps figures, course and the book as it was. It sends no order and changes
+nothing of a book. The run's note says what came of each; `nightdesk backtests`
+and the cockpit list what was kept and set some side by side.
 
 One backtest of a book is made at a time: another run of the same book is refused, and may be triggered again
 when that one has ended. A form that cannot be meant is refused at once, in the note too. `nightdesk backtest
@@ -19,7 +20,7 @@ from pathlib import Path
 from airflow.sdk import DAG, Param
 
 from desk_conventions import DEFAULTS, Tag
-from desk_research import BacktestOperator, raise_alert
+from desk_research import BacktestOperator, FormOperator, raise_alert
 from nightdesk.machine.home import Home
 from nightdesk.session.book_dags import dag_id_of
 
@@ -32,8 +33,14 @@ def params(folder: Path) -> dict[str, Param]:
     books = [path.stem for path in sorted(folder.glob("*.yaml"))]
     day = {"type": ["null", "string"], "format": "date"}
     return {
-        "book": Param(
-            None, type=["null", "string"], enum=[None, *books], title="Book", description="Which one decides."
+        "books": Param(
+            [],
+            type="array",
+            items={"type": "string", "enum": books},
+            uniqueItems=True,
+            examples=books,
+            title="Books",
+            description="Which of them decide, a task each.",
         ),
         "from": Param(
             None, title="From", description="First session, in which the book receives its capital.", **day
@@ -46,6 +53,15 @@ def params(folder: Path) -> dict[str, Param]:
             title="Capital",
             description="Dollars that it begins with; empty: those of the book.",
         ),
+        "release_after": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=2520,
+            title="Release after",
+            description="Sessions after which a simulated person releases a kill that a rule has set; empty: "
+            "nobody does, and nothing is opened from then on.",
+        ),
         "note": Param(
             "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."
         ),
@@ -54,7 +70,7 @@ def params(folder: Path) -> dict[str, Param]:
 
 with DAG(
     dag_id_of("research", "backtest"),
-    description="A book over past sessions, asked for in a form and kept (backtest)",
+    description="Books over past sessions, asked for in a form and kept (backtest)",
     doc_md=f"# Backtest\n\n{__doc__}",
     schedule=None,
     catchup=False,
@@ -69,4 +85,9 @@ with DAG(
     },
     tags=[Tag.RESEARCH],
 ) as dag:
-    BacktestOperator(task_id="backtest", doc_md="Decides what the form asks for, and keeps it.")
+    form = FormOperator(task_id="form", doc_md="Reads the form: which books decide.")
+    BacktestOperator.partial(
+        task_id="backtest",
+        map_index_template="{{ task.book }}",
+        doc_md="Decides what the form asks of a book, and keeps it.",
+    ).expand(book=form.output)

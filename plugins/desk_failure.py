@@ -114,13 +114,14 @@ def raise_retry(context: Context) -> None:
     tell(write, f"dag={ti.dag_id} run={ti.run_id} task={ti.task_id}")
 
 
-def log_link(dag_id: str, run_id: str, task_id: str, attempt: int | None = None) -> str:
-    """Where the log of a task is read in Airflow's web UI: of one try, or of the newest."""
+def log_link(dag_id: str, run_id: str, task_id: str, attempt: int | None = None, map_index: int = -1) -> str:
+    """Where the log of a task is read in Airflow's web UI: of one try, or of the newest; -1: not mapped."""
     from airflow.sdk.configuration import conf
 
     base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     of_try = "" if attempt is None else f"?try_number={attempt}"
-    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}{of_try}"
+    of_map = "" if map_index < 0 else f"/mapped/{map_index}"
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}{of_map}{of_try}"
 
 
 class CloseOperator(StepOperator):

@@ -254,7 +254,7 @@ def test_a_backtest_is_begun_in_the_name_of_who_asks(browser: TestClient, desk: 
     wrong = send(browser, "backtest", **(fields | {"to": "2021-01-04"})).json()
     assert "ends (2021-01-04) before it begins" in wrong["words"]
     assert send(browser, "backtest", capital="50000", **fields).json()["state"] == "done"
-    form = {"book": SMALL, "from": "2022-01-03", "to": "2022-02-01", "capital": 50000.0}
+    form = {"books": [SMALL], "from": "2022-01-03", "to": "2022-02-01", "capital": 50000.0}
     assert begun == [("research__backtest", form | {"note": "ann: before a change"}, "ann")]
 
 

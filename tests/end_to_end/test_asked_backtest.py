@@ -18,7 +18,7 @@ FIRST, LAST = INCEPTION, get_calendar().shift(INCEPTION, 4)
 
 
 def test_a_form_becomes_a_kept_backtest_and_a_bad_one_a_note(desk: Desk) -> None:
-    form = {"book": BOOK, "from": f"{FIRST}", "to": f"{LAST}", "capital": 50_000, "note": "by hand"}
+    form = {"books": [BOOK], "from": f"{FIRST}", "to": f"{LAST}", "capital": 50_000, "note": "by hand"}
     desk.airflow.await_dag(DAG)
     good = desk.airflow.trigger(DAG, conf=form)
     bad = desk.airflow.trigger(DAG, conf={**form, "from": f"{LAST}", "to": f"{FIRST}"})
@@ -39,4 +39,4 @@ def test_a_form_becomes_a_kept_backtest_and_a_bad_one_a_note(desk: Desk) -> None
         f"Refused: the span ends ({FIRST}) before it begins ({LAST})"
     )
     with pytest.raises(NightdeskError, match="book"):
-        desk.airflow.trigger(DAG, conf={**form, "book": "<b>none of them</b>"})
+        desk.airflow.trigger(DAG, conf={**form, "books": ["<b>none of them</b>"]})

@@ -10,6 +10,7 @@ from typing import Any
 from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.alpaca_state import (
     CRYPTO,
+    ENDED,
     ENTERS,
     Refusal,
     asset_id,
@@ -56,6 +57,7 @@ def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
         order = _order(exchange, body, symbol, client_order_id, quantity, prices)
         legs = _legs(exchange, body, order)
         _check_way(exchange, order)
+        _check_wash(exchange, order)
         _check_means(exchange, order)
         exchange.add([order, *legs], order["id"] if legs else None)
         return answer_of(exchange, exchange.state.orders[order["id"]], nested=True)
@@ -275,6 +277,26 @@ def _check_way(exchange: Exchange, first: dict[str, Any]) -> None:
     if first["order_class"] in GROUPS and leaves == (first["order_class"] in ENTERS):
         way = "entry" if first["order_class"] in ENTERS else "exit"
         raise Refusal(422, NOT_ALLOWED, f"{first['order_class']} orders must be {way} orders")
+
+
+def _check_wash(exchange: Exchange, order: dict[str, Any]) -> None:
+    """Whether an order could trade with an open one of the same account: a market order or a stop with any on
+    the other side, a limit with one whose limit it meets. Orders that have legs may, as its answer says.
+    """
+    if order["order_class"] in GROUPS:
+        return
+    for other in exchange.state.orders.values():
+        if other["status"] in ENDED or other["symbol"] != order["symbol"] or other["side"] == order["side"]:
+            continue
+        if order["type"] == other["type"] == "limit":
+            buys, sells = (order, other) if order["side"] == "buy" else (other, order)
+            if Decimal(buys["limit_price"]) < Decimal(sells["limit_price"]):
+                continue
+            reason = "opposite side limit order exists"
+        else:
+            reason = "opposite side market/stop order exists"
+        message = "potential wash trade detected. use complex orders"
+        raise Refusal(403, FORBIDDEN, message, existing_order_id=other["id"], reject_reason=reason)
 
 
 def _check_standing(exchange: Exchange, symbol: str) -> None:

@@ -263,14 +263,15 @@ def test_activities_are_listed_in_pages_of_a_hundred_behind_a_token(fake: FakeAl
 
 def test_a_limit_is_executed_at_its_price_or_better_and_a_stop_once_it_is_reached(fake: FakeAlpaca) -> None:
     exchange = fake.exchange
-    exchange.hold("SPY", 10, 400)
+    exchange.hold("QQQ", 10, 400)
     receive(exchange, {**BUY, "client_order_id": "limit", "type": "limit", "limit_price": "395"})
-    receive(exchange, {**BUY, "client_order_id": "stop", "type": "stop", "stop_price": "390", "side": "sell"})
-    exchange.open_market({"SPY": 401})
+    stop = {**BUY, "client_order_id": "stop", "type": "stop", "stop_price": "390", "side": "sell"}
+    receive(exchange, {**stop, "symbol": "QQQ"})
+    exchange.open_market({"SPY": 401, "QQQ": 401})
     assert [one["status"] for one in fake.orders] == ["new", "new"]
     exchange.trade("SPY", "394.5")
     assert [one["status"] for one in fake.orders] == ["filled", "new"]
-    exchange.trade("SPY", 389)
+    exchange.trade("QQQ", 389)
     assert [one["filled_avg_price"] for one in fake.orders] == ["394.5", "389"]
     assert exchange.state.cash == 100_000 - 3945 + 3890
 
@@ -359,6 +360,36 @@ def test_a_fast_market_may_fill_both_exits(fake: FakeAlpaca) -> None:
     exchange.trade("SPY", 441)
     assert statuses(fake) == ["filled", "filled"]
     assert [one["qty"] for one in get(fake, "/v2/positions")] == ["-10"]
+
+
+@pytest.mark.parametrize(
+    ("rests", "comes", "refused"),
+    [
+        ({"type": "stop", "stop_price": "380"}, {}, "market/stop"),
+        ({"type": "stop", "stop_price": "380"}, {**LEGS, "order_class": "bracket"}, ""),
+        ({"type": "stop", "stop_price": "380"}, {"type": "limit", "limit_price": "390"}, "market/stop"),
+        ({"type": "limit", "limit_price": "440"}, {}, "market/stop"),
+        ({"type": "limit", "limit_price": "440"}, {"type": "limit", "limit_price": "440"}, "limit"),
+        ({"type": "limit", "limit_price": "440"}, {"type": "limit", "limit_price": "390"}, ""),
+        (
+            {"order_class": "oco", **LEGS, "type": "limit"},
+            {"type": "limit", "limit_price": "390"},
+            "market/stop",
+        ),
+    ],
+)
+def test_an_order_that_could_trade_with_one_of_the_same_account_is_refused(
+    fake: FakeAlpaca, rests: dict[str, Any], comes: dict[str, Any], refused: str
+) -> None:
+    fake.exchange.hold("SPY", 10, 400)
+    _, sent = call(fake, "POST", "/v2/orders", {**BUY, "side": "sell", "time_in_force": "gtc", **rests})
+    status, answer = call(fake, "POST", "/v2/orders", {**BUY, "qty": "1", **comes})
+    assert status == (403 if refused else 200)
+    if refused:
+        assert answer["code"] == 40310000
+        assert answer["reject_reason"] == f"opposite side {refused} order exists"
+        legs = [one["id"] for one in sent.get("legs") or ()]
+        assert answer["existing_order_id"] in [sent["id"], *legs]
 
 
 def test_units_that_an_oco_sells_are_sold_by_nothing_else(fake: FakeAlpaca) -> None:

@@ -27,6 +27,24 @@ class Decided:
     quantity: Decimal
 
 
+#: States in which an order of an account still works.
+WORKING = ("new", "accepted", "partially_filled", "pending_cancel", "held", "pending_new")
+
+
+def sold_once(desk: Desk) -> list[str]:
+    """No more is to be sold than is held."""
+    selling = Counter[str]()
+    for one in desk.account.orders():
+        if one.side == "sell" and one.status in WORKING:
+            selling[one.symbol] += one.quantity - one.filled  # type: ignore[assignment]
+    held = desk.account.holdings()
+    return [
+        f"{units} {symbol} are to be sold, {held.get(symbol, 0)} are held"
+        for symbol, units in selling.items()
+        if units > held.get(symbol, Decimal(0))
+    ]
+
+
 def decided(desk: Desk, number: int) -> frozenset[Decided]:
     """The orders that a session has decided."""
     rows = desk.rows(
@@ -158,6 +176,8 @@ def ended_alike(desk: Desk, number: int) -> list[str]:
         if status == "rejected" and name not in there:  # refused when it was sent, or not sent at all
             continue
         theirs = there.get(str(name), ("not there", Decimal(0)))
+        if status in ("submitted", "partially_filled") and theirs[0] in WORKING:  # what rests
+            status = theirs[0]
         if (status, filled) != theirs:
             wrong.append(
                 f"{name} is {status} with {filled} filled, at the broker {theirs[0]} with {theirs[1]}"

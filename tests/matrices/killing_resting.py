@@ -5,12 +5,11 @@ In the session after it a part of what rests is executed.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal
 
 from tests.conftest import open_connection
 from tests.matrices.boundaries import code_of
+from tests.matrices.checks import WORKING, sold_once
 from tests.matrices.killing import WATCHED, Killing
 from tests.session.resting_terms import let_rest
 from tests.session.small_desk import in_child, session
@@ -21,9 +20,6 @@ from nightdesk.core.book import load_book
 from nightdesk.operations.override import state_override
 from nightdesk.orders.order import entry_id, exits_id
 from nightdesk.session import protection
-
-#: States in which an order of an account still works.
-WORKING = ("new", "accepted", "partially_filled", "pending_cancel", "held", "pending_new")
 
 #: A position that a person lets be sold, so that its order is cancelled; the other one's is replaced.
 SOLD = "QQQ"
@@ -108,17 +104,7 @@ class KillingResting(Killing):
         return wrong
 
     def _wrong_meanwhile(self) -> list[str]:
-        """No more is ever to be sold than is held."""
-        selling = Counter[str]()
-        for one in self._desk.account.orders():
-            if one.side == "sell" and one.status in WORKING:
-                selling[one.symbol] += one.quantity - one.filled  # type: ignore[assignment]
-        held = self._desk.account.holdings()
-        return [
-            f"{units} {symbol} are to be sold, {held.get(symbol, 0)} are held"
-            for symbol, units in selling.items()
-            if units > held.get(symbol, Decimal(0))
-        ]
+        return sold_once(self._desk)
 
 
 class KillingBrackets(Killing):

@@ -13,6 +13,7 @@ from tests.fakes.alpaca_state import State
 from tests.matrices import checks
 from tests.matrices.scenes import WatchedDesk
 from tests.matrices.stage import Stage
+from tests.session.resting_terms import let_rest
 from tests.session.small_desk import session
 
 from nightdesk.brokers import Broker
@@ -90,11 +91,15 @@ class RestoredDesk:
     ----------
     desk : WatchedDesk
         A new one.
+    stop : float, optional
+        The loss at which stops rest for what it holds; without one nothing rests.
     """
 
-    def __init__(self, desk: WatchedDesk) -> None:
+    def __init__(self, desk: WatchedDesk, stop: float | None = None) -> None:
         self.desk = desk
         _give_three_strategies(desk)
+        if stop is not None:
+            let_rest(desk, stop=stop)
         self._backups: dict[str, Stage] = {}
         self._moments: dict[str, State] = {}
         for number in range(FIRST, LAST + 1):
@@ -166,6 +171,7 @@ class RestoredDesk:
             *checks.one_each(desk, *numbers),
             *checks.ended_alike(desk, LOST),
             *checks.untold(desk),
+            *checks.sold_once(desk),
         ]
         with open_connection(desk.url) as conn:
             wrong += map(str, verify(conn, "small").differences)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from tests.conftest import PROJECT, open_connection
+from tests.conftest import open_connection
 from tests.session.small_desk import SmallDesk
 
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
 from nightdesk.operations import keep_backtest
 from nightdesk.operations.compare_backtests import compare_backtests
-from nightdesk.operations.keep_backtest import BacktestForm, read_form, run_backtest
+from nightdesk.operations.keep_backtest import BacktestForm, read_forms, run_backtest
 from nightdesk.research.backtest.decided_span import begin_span
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.run import backtest
@@ -33,18 +33,14 @@ from nightdesk.store.backtest_rows import (
 from nightdesk.store.db import Connection
 
 FIRST, LAST = date(2022, 3, 1), date(2022, 3, 14)
-FORM = {"book": "small", "from": "2022-03-01", "to": "2022-03-02"}
+FORM = {"books": ["small"], "from": "2022-03-01", "to": "2022-03-02"}
 
 
 @pytest.fixture
 def project(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
     """A small desk whose book lies in a project's folder and names its own file of bars."""
     desk = make_desk()
-    folder = desk.book.parent
-    (folder / "books").mkdir()
-    tree = yaml.safe_load(desk.book.read_text()) | {"feeds": {"daily": [desk.feed]}}
-    (folder / "books" / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    (folder / "sql").symlink_to(PROJECT / "sql")
+    desk.make_project()
     return desk
 
 
@@ -58,7 +54,8 @@ def made(desk: SmallDesk, conn: Connection, **changed: Any) -> Any:
 
 
 def send(desk: SmallDesk, conn: Connection, form: dict[str, Any]) -> None:
-    run_backtest(conn, read_form(form), by="ann", environ=environ(desk))
+    for one in read_forms(form):
+        run_backtest(conn, one, by="ann", environ=environ(desk))
 
 
 def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
@@ -103,6 +100,24 @@ def test_another_capital_is_one_of_its_changes_and_compares_as_such(project: Sma
         for numbers, words in (([one.number], "name 2 to 8"), ([one.number, 999], "no kept backtest 999")):
             with pytest.raises(BadRequest, match=words):
                 compare_backtests(conn, numbers)
+
+
+def test_who_releases_the_book_is_asked_for_kept_and_compared(project: SmallDesk) -> None:
+    path, last = project.book.parent / "books" / "small.yaml", date(2022, 6, 30)
+    tree = yaml.safe_load(path.read_text())
+    tree["limits"]["daily_loss"] = {"limit": -0.003, "kills": True}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    (form,) = read_forms({**FORM, "to": f"{last}", "release_after": 5})
+    with project.connection() as conn:
+        nobody = made(project, conn, form={"last": last})
+        released = run_backtest(conn, form, by="ann", environ=environ(project))
+        assert (nobody.release_after, released.release_after) == (None, 5)
+        told = compare_backtests(conn, [nobody.number, released.number])
+    assert [(one.key, one.values) for one in told.differences] == [("release after", ("", "5"))]
+    book = read_book(path)
+    start = begin_span(book, FIRST, last)
+    result = backtest(start.book, start.read(None).panel, start.inception, start.last, release_after=5)
+    assert released.figures == metrics(result) != nobody.figures
 
 
 def test_of_two_backtests_of_a_book_at_once_the_second_is_refused(project: SmallDesk) -> None:
@@ -183,8 +198,8 @@ def test_a_person_s_words_are_masked_and_on_one_line(
     project: SmallDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_FEED_SECRET", "hush-hush-hush")
-    form = read_form(
-        {"book": "small", "from": "2022-03-01", "to": "2022-03-02", "note": "hush-hush-hush\n<b>"}
+    (form,) = read_forms(
+        {"books": ["small"], "from": "2022-03-01", "to": "2022-03-02", "note": "hush-hush-hush\n<b>"}
     )
     with project.connection() as conn:
         kept = run_backtest(conn, form, by="ann\nroot", environ=environ(project))
@@ -194,9 +209,11 @@ def test_a_person_s_words_are_masked_and_on_one_line(
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"book": 7}, "book: found 7; expected the name of a book"),
-        ({"book": "x" * 10_000}, "known are small"),
-        ({"book": "../small"}, "book: found '../small'; known are small"),
+        ({"books": "small"}, "books: found 'small'; expected the names of one book or more"),
+        ({"books": []}, "books: found []; expected the names"),
+        ({"books": [7]}, "book: found 7; expected the name of a book"),
+        ({"books": ["x" * 10_000]}, "known are small"),
+        ({"books": ["../small"]}, "book: found '../small'; known are small"),
         ({"from": "01.03.2022"}, "from: found '01.03.2022'; expected a date such as 2022-12-30"),
         ({"to": 20220301}, "to: found 20220301; expected a date"),
         ({"from": "2022-03-03"}, "the span ends (2022-03-02) before it begins (2022-03-03)"),
@@ -204,9 +221,16 @@ def test_a_person_s_words_are_masked_and_on_one_line(
         ({"capital": "nan"}, "capital: found 'nan'; expected dollars"),
         ({"capital": True}, "capital: found True; expected dollars"),
         ({"capital": 1e300}, "capital: found 1e+300; expected dollars"),
+        ({"release_after": 0}, "release_after: found 0; expected sessions from 1 to 2,520, or nothing"),
+        ({"release_after": 2.5}, "release_after: found 2.5; expected sessions"),
+        ({"release_after": True}, "release_after: found True; expected sessions"),
+        ({"release_after": "soon"}, "release_after: found 'soon'; expected sessions"),
         ({"note": ["x"]}, "note: found ['x']; expected words"),
         ({"note": "x" * 501}, "note: 501 characters; at most 500 are kept"),
-        ({"book_": "x"}, "'book_' is no key of the form: known are book, from, to, capital, note"),
+        (
+            {"book_": "x"},
+            "'book_' is no key of the form: known are books, from, to, capital, release_after, note",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_meant_is_refused_in_words(

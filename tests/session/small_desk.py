@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from tests.conftest import open_connection
+import yaml
+from tests.conftest import PROJECT, open_connection
 from tests.of_the_database import OF_THE_DATABASE
 
 from nightdesk.core.calendar import get_calendar
@@ -57,6 +58,17 @@ class SmallDesk:
     def feed(self) -> str:
         """Name of the feed that reads the bars."""
         return f"files:{self.bars.parent}"
+
+    def make_project(self) -> dict[str, str]:
+        """Lay its book into a project with its own bars as its feed; the variable that names the project."""
+        folder = self.book.parent
+        (folder / "books").mkdir(exist_ok=True)
+        tree = yaml.safe_load(self.book.read_text())
+        tree["feeds"] = {**tree.get("feeds", {}), "daily": [self.feed]}
+        (folder / "books" / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+        if not (folder / "sql").exists():
+            (folder / "sql").symlink_to(PROJECT / "sql")
+        return {"NIGHTDESK_ROOT": str(folder)}
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -56,7 +56,8 @@ def walk(lines: str, terms: PairTerms = TERMS) -> None:
         legs = {"AA": Leg(float(a), barred), "BB": Leg(float(b))}
         session = FIRST + timedelta(days=number)
         measured = figure(math.nan if z == "-" else float(z), **changed)
-        decision = next_states(states, [measured], legs, terms, session)
+        figures = [] if "unmeasured" in said else [measured]
+        decision = next_states(states, figures, legs, terms, session)
         states = decision.states
         found = next(iter(states), None)
         state, *words = expected
@@ -70,6 +71,14 @@ def walk(lines: str, terms: PairTerms = TERMS) -> None:
 
 
 SCENARIOS = {
+    "a pair that no list has named for long is left, and cools while it is not measured": """
+         2.1  0  0               -> short          z +2.10
+         -   -9  9               -> short          held 1 session, z is not known
+         2.0 -9  9  unlisted     -> short          held 2 sessions
+         -   -9  9  unmeasured   -> short:unlisted left: no list names it any more
+         -   -9  9  unmeasured   -> short:unlisted z is not known; held still, though no list names it
+         -    0  0  unmeasured   -> cooling        it was left (unlisted)
+    """,
     "a short is entered, comes back and may be entered again": """
          1.9  0  0  -> candidate z +1.90 lies within 2
          2.1  0  0  -> short     z +2.10: BB is bought and AA is sold

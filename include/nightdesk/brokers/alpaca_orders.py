@@ -45,6 +45,7 @@ CAPABILITIES = AlpacaCapabilities(
     order_types=frozenset({"market", "limit", "stop", "bracket", "oco"}),
     times_in_force={"equity": _STOCK, "etf": _STOCK, "crypto": _COIN},
     fractions=frozenset[AssetClass]({"equity", "etf", "crypto"}),
+    one_side=True,
 )
 
 

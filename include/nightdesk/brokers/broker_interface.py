@@ -64,6 +64,9 @@ class Capabilities:
     tells_today_alone : bool
         Whether executions of earlier days cannot be asked for: then they are collected on their day, also
         where no order of ours is at work.
+    one_side : bool
+        Whether it takes no order in a symbol while one on the other side may be executed: the two could trade
+        with each other.
     """
 
     order_types: frozenset[OrderType]
@@ -72,6 +75,7 @@ class Capabilities:
     shorts: bool = False
     options: bool = False
     tells_today_alone: bool = False
+    one_side: bool = False
 
     def lets_rest(self, kinds: Collection[OrderType], asset_class: AssetClass) -> bool:
         """Whether orders of all these types rest for a class of instruments until they are cancelled."""

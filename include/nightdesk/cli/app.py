@@ -33,6 +33,7 @@ ORDER = (
         "backtests",
     ),
     *("checks", "members", "screen", "sweep", "stress"),
+    *("gate", "promote", "rehearse", "record-tests"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(
         "kill",

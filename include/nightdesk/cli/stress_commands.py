@@ -11,7 +11,7 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
-from nightdesk.cli.options import BookName, FeedName, Json, Out
+from nightdesk.cli.options import BookName, FeedName, Json, Out, ReleaseAfter
 from nightdesk.cli.output import plain, progress, show, table
 from nightdesk.cli.whole_files import whole_files
 
@@ -53,6 +53,7 @@ def stress(
             show_default=False,
         ),
     ] = None,
+    release_after: ReleaseAfter = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -70,7 +71,9 @@ def stress(
     asked = [named_scenario(name) for name in dict.fromkeys(scenario or ())] or list(SCENARIOS)
     named = open_book(book)
     with progress(f"trying {named.name}", len(asked)) as advance:
-        result = try_all(named, asked, [feed] if feed is not None else None, advance)
+        result = try_all(
+            named, asked, [feed] if feed is not None else None, advance, release_after=release_after
+        )
     if not result.runs:
         told = "; ".join(f"{name}: {reason}" for name, reason in result.skipped.items())
         raise Refused(f"no scenario could be run: {told}")

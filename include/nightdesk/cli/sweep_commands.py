@@ -12,7 +12,7 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
-from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
+from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, ReleaseAfter, processors
 from nightdesk.cli.output import progress, say, show, table
 from nightdesk.cli.spans import begin
 from nightdesk.cli.whole_files import whole_files
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 VALIDATION_ONLY = (
     "This is validation only: no book was changed, and the best of many tries is too good to be expected."
 )
+
+SAMPLE = "sample data: these bars are generated, not a market's"
 
 #: Figures that people are told of each point; sweep.csv holds all of them.
 TOLD = {
@@ -63,6 +65,7 @@ def sweep(
         ),
     ],
     feed: FeedName = None,
+    release_after: ReleaseAfter = None,
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="The figure by which points are compared.")
     ] = "sharpe",
@@ -73,6 +76,8 @@ def sweep(
         ),
     ] = None,
     out: Out = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep every point: see `sweeps`.")] = False,
+    note: Annotated[str, typer.Option("--note", metavar="T", help="What is kept with it.")] = "",
     json: Json = False,
 ) -> None:
     """Try every combination of some parameters of a book over a span of sessions.
@@ -80,26 +85,28 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
-    from nightdesk.research.backtest.member_books import with_listed
+    from nightdesk.research.backtest.member_books import listed_as
     from nightdesk.research.sweep.grid import points, read_axis
     from nightdesk.research.sweep.sensitivity import falling_away
     from nightdesk.research.sweep.trials import SweepSpan
     from nightdesk.research.sweep.trials import sweep as try_all
 
     _check_metric(metric)
+    if note and not keep:
+        raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     axes = [read_axis(text) for text in set_]
     grid = points(axes)
     named = open_book(book)
     start = begin(named, first, last)
     with progress(f"reading bars of {named.name}"):
         market = start.read(feed)
-    span = SweepSpan(market.panel, start.origin, start.inception, last)
+    span = SweepSpan(market.panel, start.origin, start.inception, last, release_after)
     of_span = (start.origin, start.inception, start.last)
     with progress(f"trying {len(grid):,} points", len(grid)) as advance:
         trials = try_all(
-            with_listed(named, *of_span),
+            listed_as(start.book, named, *of_span),
             grid,
-            lambda settings: with_listed(open_book(book, settings), *of_span),
+            lambda settings: listed_as(start.book, open_book(book, settings), *of_span),
             span,
             jobs=processors() if jobs is None else jobs,
             done=advance,
@@ -110,8 +117,9 @@ def sweep(
     if swept.around is None:
         for reason in dict.fromkeys(trial.refused for trial in trials if trial.refused):
             say(reason)
+    kept = _keep(named, start, market, set_, swept, note) if keep else None
     measured_on = _measured_on(named, start, market, span)
-    document = {**measured_on, **_results(swept), "validation_only": True, "out": out}
+    document = {**measured_on, **results_document(swept), "validation_only": True, "kept": kept, "out": out}
     show(document, as_json=json, text=lambda: _lines(document, swept))
 
 
@@ -138,6 +146,20 @@ def _check_metric(metric: str) -> None:
         raise Refused(f"--metric: {metric!r} is not a figure of a sweep; known are {', '.join(METRICS)}")
 
 
+def _keep(book: Book, start: Start, market: FetchedBars, grid: Sequence[str], swept: Swept, note: str) -> int:
+    """Keep a sweep with all its points; its number."""
+    import getpass
+
+    from nightdesk.cli.machine_commands import database
+    from nightdesk.operations.keep_sweep import keep_swept
+
+    with database() as conn:
+        return keep_swept(
+            conn, book, start, market, grid, swept.trials,
+            metric=swept.metric, by=getpass.getuser(), note=note,
+        )  # fmt: skip
+
+
 def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan) -> dict[str, Any]:
     """The book, the sessions and the bars that every point shares."""
     from nightdesk.cli.data_notes import market_counts
@@ -153,7 +175,7 @@ def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan)
     }
 
 
-def _results(swept: Swept) -> dict[str, Any]:
+def results_document(swept: Swept) -> dict[str, Any]:
     """Every point with its figures, and the best one with how fast it falls away."""
     return {
         "metric": swept.metric,
@@ -228,19 +250,30 @@ def _around(around: FallingAway | None) -> dict[str, Any] | None:
 def _lines(document: Mapping[str, Any], swept: Swept) -> Iterator[str]:
     from nightdesk.alerts.figures import percent
     from nightdesk.cli.data_notes import count_lines
-    from nightdesk.research.sweep.heat_map import written
 
     yield (
         f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}, "
         f"{len(swept.trials):,} points"
     )
     if "sample" in document["sources"]:
-        yield "sample data: these bars are generated, not a market's"
+        yield SAMPLE
     yield from count_lines(document["data"])
     beside = document["benchmark"]
     total, yearly = (percent(beside[name], signed=True) for name in ("total_return", "annual_return"))
     yield f"{beside['symbol']} in these sessions, dividends included: {total}, {yearly} a year"
     yield ""
+    yield from point_lines(swept)
+    if document["kept"] is not None:
+        yield f"kept as sweep {document['kept']}"
+    if document["out"] is not None:
+        yield f"written to {document['out']}"
+
+
+def point_lines(swept: Swept) -> Iterator[str]:
+    """A row a point, the best one, how fast it falls away, and what a sweep can never be."""
+    from nightdesk.research.sweep.heat_map import written
+    from nightdesk.research.sweep.verdict import verdict
+
     keys = [axis.key for axis in swept.axes]
     rows = [
         (
@@ -252,27 +285,8 @@ def _lines(document: Mapping[str, Any], swept: Swept) -> Iterator[str]:
     ]
     yield from table((*keys, *TOLD.values(), ""), rows, right=(*keys, *TOLD.values()))
     yield ""
-    yield from _verdict(swept.metric, swept.around)
+    yield from verdict(swept.metric, swept.around)
     yield VALIDATION_ONLY
-    if document["out"] is not None:
-        yield f"written to {document['out']}"
-
-
-def _verdict(metric: str, around: FallingAway | None) -> Iterator[str]:
-    from nightdesk.research.sweep.heat_map import written
-
-    if around is None:
-        yield f"No point has a {metric}."
-        return
-    at = ", ".join(f"{key}={value}" for key, value in around.best.settings.items())
-    yield f"The best {metric} is {written(metric, around.value)}, at {at}."
-    if not around.neighbours:
-        yield "No point one step away has a result, so nothing is known of how fast it falls away."
-        return
-    told = f"Its {around.neighbours} neighbours have {written(metric, around.mean)} on average"
-    if around.share == around.share:
-        told += f", {around.share:.0%} of the best"
-    yield f"{told}; the worst of them has {written(metric, around.worst)}."
 
 
 def _first_line(reason: str) -> str:

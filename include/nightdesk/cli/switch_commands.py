@@ -41,8 +41,9 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
     """Stop a book from adding risk, until `resume`.
 
     Entries are blocked, orders that would add risk are not sent, and those that wait at the broker are
-    cancelled; reductions pass. With --everything nothing is sent and all that waits is cancelled. Where the
-    database cannot be reached or written, what waits at the broker is cancelled all the same.
+    cancelled; reductions pass. With --everything nothing is sent and all that waits is cancelled, what
+    protects positions too: they are named. Where the database cannot be reached or written, what waits at the
+    broker is cancelled all the same.
     """
     import getpass
     from contextlib import ExitStack
@@ -70,11 +71,13 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
             "who": who,
             "cancelled": turned.cancelled,
             "interrupted": turned.interrupted,
+            "bare": turned.bare,
         },
         as_json=json,
         text=lambda: [
             f"{name} is stopped from the decision of {turned.decision} on ({who}: {reason})",
             *(f"cancelled: {one}" for one in turned.cancelled),
+            *(f"{kill_switch.BARE}: {one}" for one in turned.bare),
             *(["another run works on it still: say it again when that has ended"] * turned.interrupted),
         ],
     )

@@ -119,7 +119,7 @@ LIMITS, EVERY_KIND = ("close-only", "no-new-entries", "max-size"), "all of them"
 
 
 def _kill(asked: ActionRequest) -> str:
-    from nightdesk.operations.kill_switch import kill
+    from nightdesk.operations.kill_switch import BARE, kill
 
     book = asked.values.text("book")
     turned = kill(
@@ -134,6 +134,7 @@ def _kill(asked: ActionRequest) -> str:
     )
     lines = [f"{book} is stopped from the decision of {turned.decision} on."]
     lines += [f"Cancelled: {one}." for one in turned.cancelled]
+    lines += [f"{BARE}: {one}." for one in turned.bare]
     if turned.interrupted:
         lines.append("Another run works on it still: say it again when that has ended.")
     return "\n".join(lines)
@@ -224,7 +225,7 @@ def _backtest(asked: ActionRequest) -> str:
     book, first, last = asked.book().name, asked.values.day("from"), asked.values.day("to")
     if last < first:
         raise Refused(f"the span ends ({last}) before it begins ({first})")
-    form: dict[str, object] = {"book": book, "from": f"{first}", "to": f"{last}"}
+    form: dict[str, object] = {"books": [book], "from": f"{first}", "to": f"{last}"}
     form["note"] = f"{asked.who}: {asked.reason}"[:500]
     if asked.values.text("capital"):
         form["capital"] = asked.values.number("capital")

@@ -22,6 +22,7 @@ from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.book_errors import as_written, describe
 from nightdesk.core.book_faults import faults_of_book, levels_meant
 from nightdesk.core.book_keys import BookKeys
+from nightdesk.core.book_rules import rules_hash_of
 from nightdesk.core.contracts import Contract
 from nightdesk.core.costs import Costs, Financing
 from nightdesk.core.documents import MOST_BYTES, read_bytes, read_yaml
@@ -293,6 +294,13 @@ class Book(BookKeys):
     def config_hash(self) -> str:
         """SHA-256 of the book's configuration, hexadecimal."""
         return hashlib.sha256(self.configuration.encode()).hexdigest()
+
+    @property
+    def rules_hash(self) -> str:
+        """SHA-256 of its rules, hexadecimal: the same for a book on paper and for one with real money that
+        differ in name, dates, capital, sources of bars and accounts alone.
+        """
+        return rules_hash_of(json.loads(self.configuration))
 
 
 def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:

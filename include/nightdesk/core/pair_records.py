@@ -10,7 +10,7 @@ from typing import Literal
 Phase = Literal["candidate", "open", "cooling"]
 
 #: Why a pair is left; empty while it is not.
-Leaving = Literal["", "reached", "stop", "age", "sign", "uneven"]
+Leaving = Literal["", "reached", "stop", "age", "sign", "uneven", "unlisted"]
 
 
 @dataclass(frozen=True, slots=True)

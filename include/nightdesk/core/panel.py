@@ -213,8 +213,8 @@ class Panel:
         facts = {name: one[first:] for name, one in self.facts.items()}
         return replace(self, **cut, findings=found, named_from=named, facts=facts)
 
-    def columns(self, cut: slice) -> Panel:
-        """Some of the columns as a panel, for what is computed by column; the arrays are views.
+    def columns(self, cut: slice | NDArray[np.intp]) -> Panel:
+        """Some of the columns as a panel, for what is computed by column; the arrays of a slice are views.
 
         What it has of hours and of funding is that of the whole panel.
         """
@@ -222,7 +222,8 @@ class Panel:
         some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
         facts = {name: one[:, cut] for name, one in self.facts.items()}
         named = None if self.named_from is None else self.named_from[cut]
-        return replace(self, **some, symbols=self.symbols[cut], facts=facts, named_from=named)
+        symbols = tuple(np.array(self.symbols, dtype=object)[cut])
+        return replace(self, **some, symbols=symbols, facts=facts, named_from=named)
 
     @property
     def unnamed(self) -> NDArray[np.bool_] | None:

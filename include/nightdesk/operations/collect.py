@@ -14,7 +14,9 @@ from nightdesk.core.money import ZERO
 from nightdesk.operations.kill_switch import cancel_what_it_forbids
 from nightdesk.orders.broker_account import BrokerSnapshot
 from nightdesk.orders.fills import standing
+from nightdesk.orders.resting import protects
 from nightdesk.session.account_statements import fetch_when_due
+from nightdesk.session.bare_positions import cancel_beyond_held, tell_bare
 from nightdesk.session.broker_session import contact, hear
 from nightdesk.session.context import Context
 from nightdesk.session.order_identity import identified
@@ -35,7 +37,7 @@ class Collected:
     moved : dict of str to str
         Client order ids, each with the state that it has come to.
     cancelled : tuple of str
-        Those that the kill switch forbids.
+        Those that the kill switch forbids, and that rested for more than is held.
     overdue : tuple of str
         Those that were cancelled since their time is over.
     executions : int
@@ -143,6 +145,9 @@ def collect_from(
     conn, book = context.conn, context.book.name
     overdue = _cancel_overdue(context, broker, orders)
     orders = identified(context, orders)
+    resting = any(protects(one.order) for one in orders)
+    gone = cancel_beyond_held(context, account, broker) if resting else ()
+    beyond = tuple(one.client_order_id for one in gone)
     ours = [one.order.client_order_id for one in orders]
     cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book), ours)
     settled = latest_marked(conn, book)
@@ -156,9 +161,10 @@ def collect_from(
             status = _bring_to(context, one, known, said, due)
             if status is not None:
                 moved[name] = status
+    tell_bare(context, moved, beyond)
     return Collected(
         moved=moved,
-        cancelled=cancelled,
+        cancelled=(*beyond, *cancelled),
         overdue=overdue,
         executions=sum(fill.client_order_id in said.orders for fill in said.fills),
         unknown_to_broker=tuple(name for name, known in said.orders.items() if known is None),

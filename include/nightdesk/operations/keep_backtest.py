@@ -8,13 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
-from nightdesk.core.masking import one_line
-from nightdesk.session.books import read_book
-from nightdesk.session.context import book_path, project_root
+from nightdesk.operations.research_form import (
+    begin_asked,
+    read_asked_book,
+    read_asked_note,
+    read_asked_span,
+    refuse_strange_keys,
+    shown,
+)
 from nightdesk.store.backtest_rows import (
     BacktestAsked,
     KeptBacktest,
@@ -27,6 +31,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import transaction
+from nightdesk.store.gate_evidence_rows import keep_evidence
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -36,25 +41,30 @@ if TYPE_CHECKING:
 
 #: What a form takes; a book trades with no more.
 MOST_CAPITAL = 1e12
-LONGEST_NOTE = 500
+#: Sessions; after more a book would stand still for most of any span.
+MOST_RELEASE_AFTER = 2520
 
 #: The keys of the form.
-FORM = ("book", "from", "to", "capital", "note")
+FORM = ("books", "from", "to", "capital", "release_after", "note")
 
 
 @dataclass(frozen=True)
 class BacktestForm:
-    """What a person asks for: a book over a span; `capital` None means that of the book."""
+    """What a person asks for: a book over a span.
+
+    `capital` None means that of the book, `release_after` None that nobody releases what a rule has killed.
+    """
 
     book: str
     first: date
     last: date
     capital: Decimal | None = None
     note: str = ""
+    release_after: int | None = None
 
 
-def read_form(values: Mapping[str, Any]) -> BacktestForm:
-    """A form as it was sent.
+def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
+    """A form as it was sent: what is asked of each of its books.
 
     Parameters
     ----------
@@ -66,30 +76,15 @@ def read_form(values: Mapping[str, Any]) -> BacktestForm:
     BadRequest
         With the key, what was found and what is expected.
     """
-    strange = [str(name) for name in values if name not in FORM]
-    if strange:
-        raise BadRequest(f"{_shown(strange[0])} is no key of the form: known are {', '.join(FORM)}")
-    book = values.get("book")
-    if not isinstance(book, str) or not book.strip():
-        raise BadRequest(f"book: found {_shown(book)}; expected the name of a book")
-    first, last = (_day(values.get(name), name) for name in ("from", "to"))
-    if last < first:
-        raise BadRequest(f"the span ends ({last}) before it begins ({first}): `to` is its last session")
-    note = values.get("note") or ""
-    if not isinstance(note, str):
-        raise BadRequest(f"note: found {_shown(note)}; expected words")
-    if len(note) > LONGEST_NOTE:
-        raise BadRequest(f"note: {len(note):,} characters; at most {LONGEST_NOTE} are kept")
-    return BacktestForm(book.strip(), first, last, _capital(values.get("capital")), one_line(note).strip())
-
-
-def _day(value: Any, name: str) -> date:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise BadRequest(f"{name}: found {_shown(value)}; expected a date such as 2022-12-30") from None
+    refuse_strange_keys(values, FORM)
+    books = values.get("books")
+    if not isinstance(books, list | tuple) or not books:
+        raise BadRequest(f"books: found {shown(books)}; expected the names of one book or more")
+    names = dict.fromkeys(read_asked_book({"book": one}) for one in books)
+    first, last = read_asked_span(values)
+    capital, note = _capital(values.get("capital")), read_asked_note(values)
+    released = _release_after(values.get("release_after"))
+    return [BacktestForm(name, first, last, capital, note, released) for name in names]
 
 
 def _capital(value: Any) -> Decimal | None:
@@ -102,14 +97,25 @@ def _capital(value: Any) -> Decimal | None:
     except (TypeError, ValueError):
         amount = math.nan
     if not math.isfinite(amount) or not 0.01 <= amount <= MOST_CAPITAL:
-        raise BadRequest(f"capital: found {_shown(value)}; expected dollars above 0, or nothing")
+        raise BadRequest(f"capital: found {shown(value)}; expected dollars above 0, or nothing")
     return Decimal(str(amount)).quantize(Decimal("0.01"))
 
 
-def _shown(value: Any) -> str:
-    """What somebody typed, on one line and not longer than a line."""
-    text = one_line(repr(value))
-    return text if len(text) <= 60 else f"{text[:60]}..."
+def _release_after(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool) or float(value) != int(value):
+            raise ValueError
+        sessions = int(value)
+    except (TypeError, ValueError, OverflowError):
+        sessions = 0
+    if not 1 <= sessions <= MOST_RELEASE_AFTER:
+        raise BadRequest(
+            f"release_after: found {shown(value)}; expected sessions from 1 to {MOST_RELEASE_AFTER:,}, or "
+            "nothing: nobody releases the book"
+        )
+    return sessions
 
 
 def run_backtest(
@@ -125,7 +131,7 @@ def run_backtest(
     by : str
         The person who asks.
     run : str
-        The run of Airflow, as ``DAG/run``: one that was done already is given back as it is.
+        The run of Airflow, as ``DAG/run``: what it has done of the book already is given back as it is.
     environ : mapping of str to str
         Where the project's folder is named.
 
@@ -138,21 +144,27 @@ def run_backtest(
     Transient
         When a source does not answer, which is kept.
     """
-    before = backtest_of_run(conn, run)
+    before = backtest_of_run(conn, run, form.book)
     if before is not None and before[1] == "done":
         return backtests_by_number(conn, [before[0]])[before[0]]
     changes = {} if form.capital is None else {"initial_capital": str(form.capital)}
-    book, start = _begun(form, changes, environ)
+    book, start = begin_asked(form.book, form.first, form.last, changes, environ)
     with lone_backtest(conn, form.book) as alone:
         if not alone:
             raise Refused(_under_way(conn, form.book))
-        number = begin_backtest(conn, asked_of(book, start, by=by, run=run, note=form.note, changes=changes))
+        asked = asked_of(
+            book, start, by=by, run=run, note=form.note, changes=changes, release_after=form.release_after
+        )
+        number = begin_backtest(conn, asked)
         try:
             market = start.read(None)
             from nightdesk.research.backtest.run import backtest
 
-            result = backtest(start.book, market.panel, start.inception, start.last)
-            finish(conn, number, result, tuple(market.sources))
+            result = backtest(
+                start.book, market.panel, start.inception, start.last, release_after=form.release_after
+            )
+            with transaction(conn):
+                finish(conn, number, book, result, tuple(market.sources))
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
                 fail_backtest(conn, number, f"{error}" if isinstance(error, NightdeskError) else repr(error))
@@ -170,6 +182,7 @@ def keep_result(
     by: str,
     note: str = "",
     changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> KeptBacktest:
     """Keep a backtest that a command has made.
 
@@ -186,17 +199,26 @@ def keep_result(
         The person, and what they wrote with it.
     changes : mapping of str to str
         Values over the book's file.
+    release_after : int, optional
+        Sessions after which a simulated person released a kill of a rule.
     """
-    if len(note) > LONGEST_NOTE:
-        raise BadRequest(f"note: {len(note):,} characters; at most {LONGEST_NOTE} are kept")
+    words = read_asked_note({"note": note})
+    asked = asked_of(book, start, by=by, note=words, changes=changes, release_after=release_after)
     with transaction(conn):
-        number = begin_backtest(conn, asked_of(book, start, by=by, note=note, changes=changes))
-        finish(conn, number, result, sources)
+        number = begin_backtest(conn, asked)
+        finish(conn, number, book, result, sources)
     return backtests_by_number(conn, [number])[number]
 
 
 def asked_of(
-    book: Book, start: Start, *, by: str, run: str = "", note: str = "", changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    *,
+    by: str,
+    run: str = "",
+    note: str = "",
+    changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> BacktestAsked:
     """What is asked of a book, with what it is made with."""
     from nightdesk.engine import resolve
@@ -214,30 +236,29 @@ def asked_of(
         code_version=code_version(resolve(book)),
         document=book.document,
         changes=changes,
+        release_after=release_after,
     )
 
 
-def finish(conn: Connection, number: int, result: Result, sources: tuple[str, ...]) -> None:
-    """Keep the figures and the course of a backtest that was begun."""
+def finish(conn: Connection, number: int, book: Book, result: Result, sources: tuple[str, ...]) -> None:
+    """Keep the figures and the course of a backtest that was begun, and its evidence of the book's rules."""
     from nightdesk.research.backtest.courses import course_of
     from nightdesk.research.backtest.metrics import metrics
+    from nightdesk.version import code_version
 
-    finish_backtest(conn, number, figures=metrics(result), series=course_of(result), sources=sources)
-
-
-def _begun(form: BacktestForm, changes: Mapping[str, str], environ: Mapping[str, str]) -> tuple[Book, Start]:
-    """The book of a form, and the same at the beginning of its span."""
-    from nightdesk.research.backtest.decided_span import begin_span
-
-    root = project_root(environ)
-    known = sorted(one.stem for one in (root / "books").glob("*.yaml"))
-    if form.book not in known:
-        raise BadRequest(f"book: found {_shown(form.book)}; known are {', '.join(known) or 'none'}")
-    try:
-        book = read_book(Path(book_path(form.book, root)), changes)
-        return book, begin_span(book, form.first, form.last)
-    except Refused as error:
-        raise BadRequest(str(error)) from error
+    figures = metrics(result)
+    finish_backtest(conn, number, figures=figures, series=course_of(result), sources=sources)
+    days = [result.decided[at].state.mark.session for at in (0, -1)]
+    shown = {name: figures[name] for name in ("sharpe", "max_drawdown", "annual_return", "config_hash")}
+    evidence = {
+        **shown,
+        "backtest": number,
+        "first": f"{days[0]}",
+        "last": f"{days[1]}",
+        "sources": list(sources),
+    }
+    code = code_version(result.desk)
+    keep_evidence(conn, book.name, "backtest", book.rules_hash, code, evidence)
 
 
 def _under_way(conn: Connection, book: str) -> str:

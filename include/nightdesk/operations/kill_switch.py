@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from nightdesk.brokers import Broker, make, open_account
+from nightdesk.brokers import Broker, BrokerOrder, make, open_account
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
@@ -24,6 +24,9 @@ __all__ = ["Turned", "cancel_what_it_forbids", "kill", "release", "stop_by_rule"
 
 #: So long may storing the switch take before the broker is asked all the same.
 STORE_SECONDS = 5.0
+
+#: Of which positions it is said that an order was cancelled which would have reduced them.
+BARE = "Held, and no order protects or closes it any more"
 
 #: After so many seconds of cancelling no further order is tried; each call has its own bound.
 CANCEL_SECONDS = 60.0
@@ -43,12 +46,16 @@ class Turned:
         Client ids of the orders that were cancelled.
     interrupted : bool
         Whether another run kept the book's lock all the while: what it was just sending may be there.
+    bare : tuple of str
+        Symbols that are held at the broker and that no order protects or closes any more, since it was
+        cancelled; where the broker does not tell what it holds, all in which one was.
     """
 
     counts: Counts
     decision: str
     cancelled: tuple[str, ...] = ()
     interrupted: bool = False
+    bare: tuple[str, ...] = ()
 
     @property
     def session(self) -> date:
@@ -120,7 +127,7 @@ def kill(
         since = standing.begins(schedule_known(conn, book))
         raise Refused(f"book {book} is stopped since {since} by {standing.who}: {standing.reason}")
     name = setting.counts.name(schedule_known(conn, book))
-    return Turned(setting.counts, name, done.cancelled, done.interrupted)
+    return Turned(setting.counts, name, done.cancelled, done.interrupted, done.bare)
 
 
 @dataclass(frozen=True)
@@ -135,11 +142,14 @@ class _Setting:
 
 @dataclass(frozen=True)
 class _Cancels:
-    """What was cancelled, what went wrong, and whether another run kept the book's lock all the while."""
+    """What was cancelled, what went wrong, whether another run kept the book's lock all the while, and which
+    symbols no order protects or closes any more.
+    """
 
     cancelled: tuple[str, ...] = ()
     faults: tuple[Exception, ...] = ()
     interrupted: bool = False
+    bare: tuple[str, ...] = ()
 
 
 def _set(conn: Connection, book: str, *, reason: str, who: str, everything: bool) -> _Setting:
@@ -172,7 +182,8 @@ def _cancel(
     """Cancel at the broker what the switch forbids, at once and again when no other run works on the book."""
     ours: dict[str, str] | None = None
     faults: list[Exception] = []
-    cancelled: list[str] = []
+    cancelled: list[BrokerOrder] = []
+    bare: set[str] = set()
     interrupted = False
     try:
         ours = _working(conn, book)
@@ -181,18 +192,19 @@ def _cancel(
             return _Cancels()
         # Whoever takes the lock from here on reads the switch before it sends.
         quiet = conn is None or setting.fault is not None or _await_lock(conn, book, 0.0)
-        cancelled, faults = _cancel_in(accounts, setting.switch, ours or {})
+        cancelled, faults = _cancel_in(accounts, setting.switch, ours or {}, bare)
         if conn is not None and not quiet:
             interrupted = not _await_lock(conn, book, wait_seconds)
-            again, faults = _cancel_in(accounts, setting.switch, _working(conn, book) or {})
-            cancelled += [name for name in again if name not in cancelled]
+            again, faults = _cancel_in(accounts, setting.switch, _working(conn, book) or {}, bare)
+            cancelled += again
         faults += unopened if ours or setting.fault is not None else []
     except Refused as error:
         # An account that cannot be opened from here matters where an order may be there.
         faults += [error] if ours or setting.fault is not None else []
     except Exception as error:  # noqa: BLE001 (told, beside what was done)
         faults.append(error)
-    return _Cancels(tuple(cancelled), tuple(faults), interrupted)
+    names = tuple(dict.fromkeys(one.client_order_id for one in cancelled))
+    return _Cancels(names, tuple(faults), interrupted, tuple(sorted(bare)))
 
 
 def _working(conn: Connection | None, book: str) -> dict[str, str] | None:
@@ -239,15 +251,21 @@ def _accounts_of(
 
 
 def _cancel_in(
-    accounts: Iterable[tuple[str, Broker]], switch: KillSwitchState, ours: Mapping[str, str]
-) -> tuple[list[str], list[Exception]]:
-    """What was cancelled in all accounts, and what went wrong; one of them hinders no other."""
-    cancelled: list[str] = []
+    accounts: Iterable[tuple[str, Broker]],
+    switch: KillSwitchState,
+    ours: Mapping[str, str],
+    bare: set[str],
+) -> tuple[list[BrokerOrder], list[Exception]]:
+    """What was cancelled in all accounts, and what went wrong; one of them hinders no other. To `bare` come
+    the symbols that no order protects or closes any more.
+    """
+    cancelled: list[BrokerOrder] = []
     faults: list[Exception] = []
     for name, broker in accounts:
         try:
             mine = [one for one, account in ours.items() if name in ("", account)]
             done, failed = _cancel_each(broker, switch, mine)
+            bare |= _bared(broker, done)
         except Exception as error:  # noqa: BLE001 (told, beside what was done)
             done, failed = [], [error]
         finally:
@@ -255,6 +273,17 @@ def _cancel_in(
         cancelled += done
         faults += [_named(one, name) if name else one for one in failed]
     return cancelled, faults
+
+
+def _bared(broker: Broker, cancelled: Sequence[BrokerOrder]) -> set[str]:
+    """The symbols in which an order was cancelled that would have reduced what is held there."""
+    if not cancelled:
+        return set()
+    try:
+        held = broker.positions()
+    except Transient:
+        return {one.symbol for one in cancelled}
+    return {one.symbol for one in cancelled if not adds_risk(held.get(one.symbol, ZERO), one.remaining)}
 
 
 def _named(error: Exception, account: str) -> Exception:
@@ -274,6 +303,7 @@ def _await_lock(conn: Connection, book: str, wait_seconds: float) -> bool:
 def _not_done(book: str, setting: _Setting, done: _Cancels) -> str:
     """What a person must know when not all of it was done."""
     cancelled = ", ".join(done.cancelled) or "none"
+    bare = f". {BARE}: {', '.join(done.bare)}" if done.bare else ""
     stored = f"book {book} is stopped; "
     if setting.fault is not None:
         stored = (
@@ -281,12 +311,12 @@ def _not_done(book: str, setting: _Setting, done: _Cancels) -> str:
             f"{setting.fault}. When that is mended, say it again. At the broker now: "
         )
     if not done.faults:
-        return f"{stored}cancelled orders: {cancelled}"
+        return f"{stored}cancelled orders: {cancelled}{bare}"
     told = "; ".join(dict.fromkeys(str(one) for one in done.faults))
     return (
         f"{stored}orders at the broker were not cancelled: {told}. Say it again, or cancel them at the "
         "broker; the DAG fills cancels what a stored switch forbids at its next run. "
-        f"Orders that were cancelled: {cancelled}"
+        f"Orders that were cancelled: {cancelled}{bare}"
     )
 
 
@@ -330,19 +360,19 @@ def cancel_what_it_forbids(broker: Broker, switch: KillSwitchState, ours: Iterab
     cancelled, failed = _cancel_each(broker, switch, ours)
     if failed:
         raise failed[0]
-    return tuple(cancelled)
+    return tuple(one.client_order_id for one in cancelled)
 
 
 def _cancel_each(
     broker: Broker, switch: KillSwitchState, ours: Iterable[str]
-) -> tuple[list[str], list[Exception]]:
-    """What was cancelled of what the switch forbids, and what was raised by the others; after
-    `CANCEL_SECONDS` no further one is tried.
+) -> tuple[list[BrokerOrder], list[Exception]]:
+    """What was cancelled of what the switch forbids, as it was before, and what was raised by the others;
+    after `CANCEL_SECONDS` no further one is tried.
     """
     ends = time.monotonic() + CANCEL_SECONDS
     held = {} if switch.everything else broker.positions()
     listed = {one.client_order_id: one for one in broker.open_orders()}
-    cancelled: list[str] = []
+    cancelled: list[BrokerOrder] = []
     failed: list[Exception] = []
     for name in dict.fromkeys([*listed, *ours]):
         if time.monotonic() > ends:
@@ -354,9 +384,9 @@ def _cancel_each(
                 continue
             if not switch.everything and entry_id(name) is not None:
                 continue  # exits end with their entry, and leave what it has opened
-            if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.signed_quantity):
+            if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.remaining):
                 broker.cancel(name)
-                cancelled.append(name)
+                cancelled.append(one)
         except (Transient, Refused) as error:
             failed.append(error)
     return cancelled, failed

@@ -53,6 +53,12 @@ class BrokerOrder:
         """Quantity with the sign of its effect on the position."""
         return self.quantity if self.side == "buy" else -self.quantity
 
+    @property
+    def remaining(self) -> Decimal:
+        """What may still be executed of it, with the sign of its effect on the position; 0 once it ended."""
+        left = ZERO if self.state.ended else self.quantity - self.filled
+        return left if self.side == "buy" else -left
+
 
 @dataclass(frozen=True)
 class Account:

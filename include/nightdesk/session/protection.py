@@ -27,7 +27,7 @@ from nightdesk.accounting.reconciliation import ENDED
 from nightdesk.brokers import Broker, BrokerOrder, Unreachable, Unreadable
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
-from nightdesk.orders.order import Intent, Order, client_order_id, read_client_order_id
+from nightdesk.orders.order import Intent, Order, client_order_id, exits_id, read_client_order_id
 from nightdesk.orders.resting import protects
 from nightdesk.session.context import Context
 from nightdesk.store.db import transaction
@@ -39,6 +39,7 @@ from nightdesk.store.order_rows import (
     move_order,
     orders_of,
     resize_order,
+    working_orders,
 )
 from nightdesk.store.protection_rows import StoredProtection, protections_of
 
@@ -127,21 +128,28 @@ def release(context: Context, broker: Broker, one: Release) -> None:
         When the broker does not say that it has ended.
     """
     known = ended(broker, one.row.resting)
-    settled = context.schedule.after(context.as_of)
-    booked = filled_before(context.conn, context.book.name, settled, [one.row.resting])
-    executed = known.filled - booked.get(one.row.resting, ZERO)
     with transaction(context.conn):
-        current = find_order(context.conn, one.row.resting)
-        assert current is not None
-        status = ENDED[known.state]
-        # One that was executed since ends where its executions are booked: in the next session.
-        if not executed and current.status not in ENDED.values():
-            session = context.schedule.session_of(settled)
-            cause = f"cancelled by its sender: {one.row.words}"
-            name, filled, answer = one.row.resting, known.filled, known.answer
-            move_order(context.conn, name, settled, session, status, cause, filled=filled, answer=answer)
+        executed = keep_end(context, one.row.resting, known, f"cancelled by its sender: {one.row.words}")
         if executed > 0:
             _leave_out(context, one, executed)
+
+
+def keep_end(context: Context, name: str, known: BrokerOrder, cause: str) -> Decimal:
+    """Keep that an order which rested has ended at the broker; units of it that were executed and are not
+    booked. The caller holds the transaction.
+
+    One that was executed since ends where its executions are booked: in the next session.
+    """
+    settled = context.schedule.after(context.as_of)
+    booked = filled_before(context.conn, context.book.name, settled, [name])
+    executed = known.filled - booked.get(name, ZERO)
+    current = find_order(context.conn, name)
+    assert current is not None
+    if not executed and current.status not in ENDED.values():
+        session, status = context.schedule.session_of(settled), ENDED[known.state]
+        filled, answer = known.filled, known.answer
+        move_order(context.conn, name, settled, session, status, cause, filled=filled, answer=answer)
+    return executed
 
 
 def keep(context: Context, one: Release, why: str) -> None:
@@ -170,6 +178,23 @@ def strays(context: Context, account: str, broker: Broker) -> tuple[BrokerOrder,
         if (known.order.book, known.order.account) == (book, account):
             found.append(one)
     return tuple(found)
+
+
+def rests_against(context: Context, order: Order) -> str:
+    """What rests, or is to rest, in an order's symbol on its other side, in words; empty for nothing. The
+    exits that it brings are a part of it.
+    """
+    if protects(order):
+        return ""
+    conn, book = context.conn, order.book
+    decided = (one for one in orders_of(conn, book, context.as_of) if one.status == "planned")
+    for own in (one.order for one in (*working_orders(conn, book), *decided)):
+        same = (own.symbol, own.account) == (order.symbol, order.account)
+        brought = own.client_order_id == exits_id(order.client_order_id)
+        if same and not brought and own.side != order.side and own.rests and protects(own):
+            units = f"{own.side} {own.quantity:f} {own.symbol}"
+            return f"{own.client_order_id} is to {units}, which protects what is held: nothing is added to it"
+    return ""
 
 
 def lost_protection(context: Context, account: str, broker: Broker) -> tuple[Order, ...]:

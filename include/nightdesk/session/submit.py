@@ -10,7 +10,10 @@ planned, dry run           suppressed
 planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
 planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
 planned, foreign orders    suppressed, by the rules of `nightdesk.session.foreign_orders`
-planned, capital limit     suppressed where it would lead beyond the limit of the account
+planned, a stop rests      suppressed where it adds to what that protects, and the broker takes one side alone
+planned, no right          suppressed where it adds to a position: see `nightdesk.session.trading_right`
+planned, capital limit     suppressed where it would lead beyond the limit of the account, of one with real
+                           money beyond the part of it that the book's stage lets it use
 planned, leg of a bundle   suppressed where it opens one of which another leg is not sent
 planned, disputed position suppressed; so is then what adds to any other position
 planned, too much          suppressed where it would sell more than ledger and broker hold
@@ -29,7 +32,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from nightdesk.accounting.disputes import UnbookedOrder, why_withheld
 from nightdesk.brokers import (
@@ -41,13 +43,14 @@ from nightdesk.brokers import (
     RejectedOrder,
     Unreachable,
     Unreadable,
+    capabilities,
 )
-from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk, entry_id
-from nightdesk.orders.resting import protects
+from nightdesk.session.bare_positions import cancel_beyond_held
 from nightdesk.session.broker_session import contact
+from nightdesk.session.capital_limits import beyond_capital, held_by
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
 from nightdesk.session.order_identity import is_ours
@@ -56,9 +59,11 @@ from nightdesk.session.protection import (
     Release,
     ended,
     keep,
+    keep_end,
     lost_protection,
     release,
     releases,
+    rests_against,
     strays,
 )
 from nightdesk.session.reading_ahead import sending_asks
@@ -66,10 +71,10 @@ from nightdesk.session.sequencing import agreed_clock, in_turn
 from nightdesk.session.unsent_orders import tell_unsent
 from nightdesk.session.writing import StepOutcome, refuse_outdated
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.db import is_idle
+from nightdesk.store.db import is_idle, transaction
 from nightdesk.store.foreign_order_rows import ForeignOrder
 from nightdesk.store.kill_switch_rows import kill_switch
-from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_ledger
+from nightdesk.store.ledger_rows import disputed_positions
 from nightdesk.store.order_rows import (
     begin_attempt,
     find_order,
@@ -160,6 +165,8 @@ def send_planned(context: Context, account: str, broker: Broker) -> None:
     unknown = [*waits.items(), *_send_each(context, broker, planned, found, waits)]
     if resting and not context.dry_run:
         unknown += _send_each(context, broker, lost_protection(context, account, broker), found, {})
+    if protected:
+        unknown += _cancel_beyond_held(context, account, broker)
     tell_unsent(context, account)
     if unknown:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
@@ -237,6 +244,21 @@ def _cancel_strays(context: Context, account: str, broker: Broker) -> dict[str, 
             behind = [each for each in _planned(context, account) if each.symbol == one.symbol]
             waits |= dict.fromkeys([one.client_order_id, *(each.client_order_id for each in behind)], error)
     return waits
+
+
+def _cancel_beyond_held(context: Context, account: str, broker: Broker) -> list[tuple[str, Transient]]:
+    """Cancel what rests at a real broker for more than it holds; why that is not known."""
+    if broker.simulated or context.dry_run or _is_past(context, _clock(context, broker)):
+        return []
+    try:
+        for known in cancel_beyond_held(context, account, broker):
+            with transaction(context.conn):
+                keep_end(context, known.client_order_id, known, "cancelled: it rested for more than is held")
+    except Transient as error:
+        if context.conn.closed:
+            raise
+        return [("what rests", error)]
+    return []
 
 
 def _is_past(context: Context, clock: datetime) -> bool:
@@ -403,7 +425,7 @@ def _own_reason(
     # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
     read_at = (context.session, context.as_of) if broker.simulated else ()
     switch = kill_switch(context.conn, order.book, *read_at)
-    adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
+    adds = adds_risk(held_by(context, order.symbol), order.signed_quantity)
     if switch.on and (adds or switch.everything):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
     if found.account is not None:
@@ -414,17 +436,12 @@ def _own_reason(
     foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
     if foreign:
         return _Stopped("suppressed", foreign)
-    entry = context.book.entry_of(order.account)
-    limit = entry.capital_limit
-    if limit is not None and adds:
-        capital = _capital_at_work(context, order.account) + order.quantity * order.reference_price
-        if capital > limit:
-            return _Stopped(
-                "suppressed",
-                f"with it {capital:.2f} dollars would be in positions, "
-                f"account {entry.account} is limited to {limit}",
-            )
-    return None
+    kind = context.book.entry_of(order.account).kind
+    against = rests_against(context, order) if capabilities(kind).one_side else ""
+    if against:
+        return _Stopped("suppressed", f"{kind} takes it not while {against}")
+    beyond = beyond_capital(context, order) if adds else ""
+    return _Stopped("suppressed", beyond) if beyond else None
 
 
 def _withheld_because(context: Context, broker: Broker, order: Order) -> str | None:
@@ -441,7 +458,7 @@ def _withheld_because(context: Context, broker: Broker, order: Order) -> str | N
     return why_withheld(
         order,
         _disputed(context, order.account),
-        _held(context, symbol),
+        held_by(context, symbol),
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),
         context.book.entry_of(order.account).tolerance.quantity,
@@ -462,33 +479,3 @@ def _other_orders(context: Context, broker: Broker, order: Order) -> list[Unbook
             rest = ZERO if known.state.ended else known.quantity - known.filled
             found.append(UnbookedOrder(side, known.filled - booked, rest))
     return found
-
-
-def _held(context: Context, symbol: str) -> Decimal:
-    ledger = read_ledger(context.conn, context.book.name, context.as_of)
-    return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
-
-
-def _capital_at_work(context: Context, account: str) -> Decimal:
-    """Dollars in an account's positions at the mark, and in its orders of the decision that were sent and add
-    to them.
-    """
-    book, as_of, contracts = context.book.name, context.as_of, context.desk.contracts
-    rows = [row for row in positions_of(context.conn, book, as_of) if row["account"] == account]
-    positions = sum((abs(row["market_value"]) for row in rows), ZERO)
-    sent = (
-        one.order
-        for one in orders_of(context.conn, book, as_of)
-        if one.order.account == account
-        and one.attempts
-        and not protects(one.order)
-        and one.status not in ("rejected", "cancelled", "expired", "suppressed")
-    )
-    return positions + sum(
-        (
-            contracts.get(one.symbol, PLAIN).notional(one.quantity, one.reference_price)
-            for one in sent
-            if adds_risk(_held(context, one.symbol), one.signed_quantity)
-        ),
-        ZERO,
-    )

@@ -55,6 +55,8 @@ class BacktestAsked:
         Of the book that decides, `document` as JSON.
     changes : mapping of str to str
         Values over the book's file, by dotted key.
+    release_after : int or None
+        Sessions after which a simulated person releases a kill of a rule; None: nobody does.
     """
 
     book: str
@@ -68,6 +70,7 @@ class BacktestAsked:
     run: str = ""
     note: str = ""
     changes: Mapping[str, str] = field(default_factory=dict)
+    release_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class KeptBacktest:
     config_hash: str
     code_version: str
     capital: Decimal
+    release_after: int | None
     sources: tuple[str, ...]
     figures: Mapping[str, Any]
     error: str
@@ -124,9 +128,9 @@ def backtests_by_number(conn: Connection, numbers: Sequence[int]) -> dict[int, K
     return {number: found[number] for number in wanted if number in found}
 
 
-def backtest_of_run(conn: Connection, run: str) -> tuple[int, BacktestState] | None:
-    """Number and state of the one that a run of Airflow made; None where it made none."""
-    row = read_row(conn, "backtest_of_run", run=run)
+def backtest_of_run(conn: Connection, run: str, book: str) -> tuple[int, BacktestState] | None:
+    """Number and state of the one that a run of Airflow made of a book; None where it made none."""
+    row = read_row(conn, "backtest_of_run", run=run, book=book)
     return None if row is None else (row["number"], row["state"])
 
 
@@ -173,6 +177,7 @@ def begin_backtest(conn: Connection, asked: BacktestAsked) -> int:
         "code_version": asked.code_version,
         "document": asked.document,
         "capital": asked.capital,
+        "release_after": asked.release_after,
     }
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
@@ -180,7 +185,7 @@ def begin_backtest(conn: Connection, asked: BacktestAsked) -> int:
     with cursor(conn) as cur:
         cur.execute(
             f"INSERT INTO nightdesk.backtests AS held (state, {names}) VALUES ('running', {places}) "
-            "ON CONFLICT (run) WHERE run <> '' DO UPDATE SET state = 'running', error = '', "
+            "ON CONFLICT (run, book) WHERE run <> '' DO UPDATE SET state = 'running', error = '', "
             f"ended_at = NULL, began_at = clock_timestamp(), {anew} WHERE held.state <> 'done' "
             "RETURNING backtest_id",
             values,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from nightdesk.orders.resting import Protected, Resting
 from nightdesk.store.db import Connection
+from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.order_rows import whole_order
 from nightdesk.store.rows import read_rows
 
@@ -138,7 +139,14 @@ def _stored(row: Mapping[str, Any]) -> StoredProtection:
 
 
 def standing_protections(conn: Connection, book: str, as_of: datetime) -> tuple[StandingProtection, ...]:
-    """What works now for the positions that a decision found, by strategy and symbol."""
+    """What works now for the positions that a decision found, by strategy and symbol; nothing does where the
+    kill switch stops everything, whatever the broker has told of it so far.
+    """
     rows = read_rows(conn, "standing_protections", book=book, as_of=as_of)
     blank = ("client_order_id", "status", "side", "account")
-    return tuple(StandingProtection(**{**row, **{name: row[name] or "" for name in blank}}) for row in rows)
+    found = tuple(StandingProtection(**{**row, **{name: row[name] or "" for name in blank}}) for row in rows)
+    switch = kill_switch(conn, book)
+    if not (found and switch.on and switch.everything):
+        return found
+    why = f"{switch.who} stops everything, which cancels what rests: {switch.reason}"
+    return tuple(replace(one, client_order_id="", refused="cancelled", refused_why=why) for one in found)

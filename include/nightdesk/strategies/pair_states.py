@@ -9,6 +9,8 @@ open       z reaches the stop on the side that was entered        open, being le
 open       beta of the month's fit has the other sign             open, being left ("sign")
 open       it is held for the most sessions                       open, being left ("age")
 open       one leg is held and the other is not                   open, being left ("uneven")
+open       nothing is measured of it: no list has named it        open, being left ("unlisted")
+           for as long as z looks back
 open       no leg is held, and its entry was decided just before  candidate: the entry came to nothing
 open       no leg is held, left as "reached" or "sign"            candidate
 open       no leg is held, left otherwise or by others            cooling
@@ -17,7 +19,7 @@ cooling    abs(z) <= leave                                        candidate
 
 A pair stays open until neither leg is held, whatever hinders its exit: so a symbol is never in two open
 pairs. z is that of the fit by which the pair was entered while it is open, else that of the month's fit.
-Without a z an open pair is held, and the session counts.
+Without a z, as where a leg has no bar, an open pair is held, and the session counts.
 """
 
 from __future__ import annotations
@@ -202,11 +204,13 @@ def _gone_on(
     leaving: Leaving = ""
     if sides != [state.side, -state.side]:
         leaving = "uneven"
+    elif own is None:
+        leaving = "unlisted"  # without figures neither its stop nor its mean would ever be reached
     elif state.side * z <= -terms.stop:
         leaving = "stop"
     elif state.side * z >= -terms.leave:
         leaving = "reached"
-    elif own is not None and own.beta * state.beta <= 0.0:
+    elif own.beta * state.beta <= 0.0:
         leaving = "sign"
     elif state.sessions >= terms.sessions:
         leaving = "age"
@@ -248,7 +252,7 @@ def _in_the_way(figure: PairFigure, legs: Mapping[str, Leg], terms: PairTerms) -
     if barred:
         return "; ".join(barred)
     if math.isnan(figure.beta):
-        return "no fit, as there is too little history"
+        return "no fit: there is too little history, or a leg does not move"
     if math.isnan(figure.z):
         return "z is not known"
     if not size > terms.enter:
@@ -303,6 +307,7 @@ _BEING_LEFT: Mapping[Leaving, str] = {
     "age": "it was held for the most sessions",
     "sign": "beta changed its sign",
     "uneven": "one leg was held without the other",
+    "unlisted": "no list names it any more",
 }
 
 
@@ -314,6 +319,7 @@ def _words(state: PairState, terms: PairTerms) -> str:
         "age": f"held {_count(state.sessions)}, at most {terms.sessions}",
         "sign": "beta has changed its sign",
         "uneven": "one leg is held without the other",
+        "unlisted": "no list names it any more, so that nothing is measured of it",
     }[state.leaving or "uneven"]
 
 

@@ -126,6 +126,17 @@ def test_each_run_is_the_backtest_of_its_span_on_real_bars(market: Path):
     assert told.passed
 
 
+def test_a_simulated_person_releases_the_book_of_a_run(market: Path):
+    terms = {"daily_loss": {"limit": -0.004, "kills": True}}
+    killing = BOOK.model_copy(update={"limits": {**BOOK.limits, **terms}, "levels": None})
+    covid, feeds = scenario("covid_2020"), [f"files:{market}"]
+    [never], [after] = (stress(killing, [covid], feeds, release_after=one).runs for one in (None, 5))
+    assert never.halts == 1
+    assert after.halts > 1
+    assert never.halted_sessions > after.halted_sessions / after.halts == 5
+    assert after.trades > never.trades
+
+
 def test_a_scenario_without_bars_is_skipped_with_the_reason_and_has_not_passed(market: Path, tmp_path: Path):
     import gzip
 

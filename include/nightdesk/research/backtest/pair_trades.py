@@ -56,7 +56,8 @@ def pair_rows(result: Result) -> Iterator[tuple[object, ...]]:
                 pair.held += 1
             else:
                 left = _pair_of(result.decided[decided_at[trade.closed_by] - 1], trade.strategy, state.a)
-                pair.ends[(left.leaving if left is not None else "") or "other"] += 1
+                end = "" if left is None else left.leaving
+                pair.ends[end if end in ENDS else "other"] += 1
     for (strategy, name), pair in sorted(found.items()):
         ends = (pair.ends[one] for one in ENDS)
         yield (strategy, name, len(pair.stays), *ends, pair.held, pair.commission, pair.profit)

@@ -33,6 +33,7 @@ from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.performance import growth_of
+from nightdesk.performance.round_trips import AllTrips, all_trips
 from nightdesk.research.backtest.funding_walk import refuse_without_history
 from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
 from nightdesk.risk import Override, RiskEvent
@@ -209,6 +210,11 @@ class Result:
     def entries(self) -> tuple[Entry, ...]:
         """All ledger entries in their order."""
         return tuple(entry for one in self.decided for entry in one.entries)
+
+    @cached_property
+    def trips(self) -> AllTrips:
+        """Its positions from flat to flat, see `nightdesk.performance.round_trips.all_trips`."""
+        return all_trips(self.entries)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def stress(
     scenarios: Sequence[Scenario],
     feeds: Sequence[str] | None = None,
     done: Callable[[], None] = lambda: None,
+    *,
+    release_after: int | None = None,
 ) -> Stress:
     """Drive a book over scenarios, each as a backtest of its own that begins with the book's capital.
 
@@ -117,6 +119,8 @@ def stress(
         Sources of bars; default: the book's own.
     done : callable
         Called after each scenario.
+    release_after : int, optional
+        Sessions after which a simulated person releases a kill that a rule has set; None: nobody ever does.
 
     Returns
     -------
@@ -127,14 +131,16 @@ def stress(
     skipped: dict[str, str] = {}
     for one in scenarios:
         try:
-            runs += _run(book, one, feeds)
+            runs += _run(book, one, feeds, release_after)
         except Refused as error:
             skipped[one.name] = str(error)
         done()
     return Stress(tuple(runs), skipped, _overall(runs))
 
 
-def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[Stressed]:
+def _run(
+    book: Book, scenario: Scenario, feeds: Sequence[str] | None, release_after: int | None
+) -> list[Stressed]:
     """Both runs, or the one of a book without levels."""
     inception = as_date(get_calendar(book.calendar).between(scenario.first, scenario.last)[0])
     origin = origin_of(book, inception)
@@ -149,7 +155,7 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
     out = []
     for levels in variants:
         tried = begun if levels else begun.model_copy(update={"levels": None})
-        result = backtest(tried, panel, inception, scenario.last)
+        result = backtest(tried, panel, inception, scenario.last, release_after=release_after)
         run = measured(scenario, result, levels=levels)
         dropped = sum(market.dropped.values())
         out.append(replace(run, missing=len(market.missing), dropped_rows=dropped))

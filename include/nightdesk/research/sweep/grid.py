@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -48,9 +49,11 @@ def read_axis(text: str) -> Axis:
     if not equals or not key or not given.strip():
         raise Refused(f"{text!r} is not KEY=V1,V2, such as portfolio.volatility_target=0.10,0.15")
     values = _values(key, given.strip())
+    if len(values) > MOST_POINTS:
+        raise Refused(f"{key}: {len(values):,} values, at most {MOST_POINTS:,} are tried: give fewer")
     if any(not one.strip() for one in values):
         raise Refused(f"{key}: a value is missing in {given!r}; separate the values by single commas")
-    twice = sorted({one for one in values if values.count(one) > 1})
+    twice = sorted(one for one, count in Counter(values).items() if count > 1)
     if twice:
         raise Refused(f"{key}: {', '.join(twice)} is given twice; give every value once")
     numbers = [_number(one) for one in values]

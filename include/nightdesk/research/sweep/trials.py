@@ -68,12 +68,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class SweepSpan:
-    """Bars from `origin` on and the decided sessions, the same for every point."""
+    """Bars from `origin` on and the decided sessions, the same for every point.
+
+    `release_after` are the sessions after which a simulated person releases a kill of a rule; None: nobody.
+    """
 
     panel: Panel
     origin: date
     first: date
     last: date
+    release_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,15 @@ def _try(task: Task, book: Book) -> Outcome:
     span = task.span
     try:
         known = task.factors if book.quality == task.limits else None
-        document = metrics(backtest(book, span.panel, span.first, span.last, known_factors=known))
+        result = backtest(
+            book,
+            span.panel,
+            span.first,
+            span.last,
+            known_factors=known,
+            release_after=span.release_after,
+        )
+        document = metrics(result)
     except Refused as error:
         return {}, str(error)
     except Exception as error:  # noqa: BLE001 (a defect at one point must not cost the others)
