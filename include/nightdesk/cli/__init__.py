@@ -44,6 +44,7 @@ from nightdesk.cli import (
     switch_commands,
     tax_commands,
     trace_commands,
+    trial_commands,
     upkeep_commands,
     user_commands,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "switch_commands",
     "tax_commands",
     "trace_commands",
+    "trial_commands",
     "upkeep_commands",
     "user_commands",
 ]

@@ -130,11 +130,17 @@ def rebuild(context: Context, progress: Callable[[str], None] = lambda words: No
     found: dict[bool, list[str]] = {True: [], False: []}
     for as_of in sorted({*lacking, *again}):
         at = context.at(as_of)
+        # What the database has planned is taken over first: its decision is settled by then, and is not
+        # compared with an account that has lived on.
+        planned = [one for one in lacking.get(as_of, ()) if find_order(conn, one.known.client_order_id)]
+        for one in planned:
+            found[_write(at, one)].append(one.known.client_order_id)
         if as_of in again:
             progress(f"{schedule.noun} {schedule.name_of(as_of)}")
             run_session(at, last="orders")
         for one in lacking.get(as_of, ()):
-            found[_write(at, one)].append(one.known.client_order_id)
+            if one not in planned:
+                found[_write(at, one)].append(one.known.client_order_id)
         if as_of in again and as_of < newest:
             run_session(at, first="submit")
     return Rebuilt(
