@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nightdesk.core.stages import Stage
-from nightdesk.research.gates.criteria import Criterion, Known, evaluate
 from nightdesk.research.gates.lived_days import LivedDays, LivedSession, apart, growth_of_sessions
+from nightdesk.research.gates.stage_criteria import Criterion, Known, evaluate
 from nightdesk.store.gate_evidence_rows import Evidence
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
