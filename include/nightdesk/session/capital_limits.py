@@ -28,12 +28,12 @@ def beyond_capital(context: Context, order: Order) -> str:
     """
     entry = context.book.entry_of(order.account)
     limit, bound = entry.capital_limit, ""
-    if entry.live and limit is not None:
+    if entry.live:
         code = context.new_run().code_version
         right = trading_right(context.conn, order.book, context.book.rules_hash, code)
         if right.why:
             return f"{NO_RIGHT}: {right.why}"
-        if right.share < 1:
+        if limit is not None and right.share < 1:
             limit, bound = right.share * limit, f", {right.share:.0%} of {limit} at stage {right.stage}"
     if limit is None:
         return ""
