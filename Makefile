@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test browser test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench audit coverage reference lock
+.PHONY: help env run stop test browser test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench peers audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -19,13 +19,13 @@ stop: ## stop what `make run` started, and nothing else
 	@if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
 test: env ## run the tests (about a quarter of an hour on 2 cores)
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" --junitxml build/tests.xml
 
 browser: env ## look at the cockpit in a real browser, behind Airflow's own login
 	@$(PY) -m pytest -m "browser and not slow"
 
 test-all: env ## run the long tests too
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml build/tests.xml
 
 kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
 	@$(PY) -m tests.matrices.kill
@@ -53,6 +53,9 @@ format: env ## let ruff rewrite what it can
 
 bench: env ## measure, print a table and write benchmarks/latest.json
 	@$(PY) -m benchmarks
+
+peers: env ## measure other backtest engines beside the desk's walk, each in an environment of its own
+	@$(PY) -m benchmarks.peers
 
 audit: env ## known faults of the packages, risky lines of our own, licences
 	@$(PY) tools/audit.py

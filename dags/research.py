@@ -1,10 +1,11 @@
 """Books over past sessions, asked for in a form and kept.
 
-Trigger it: name one book or more, the first and the last session, and if you like another capital and a
-note. **form** reads it; **backtest**, a task a book, reads the bars from the book's feeds, decides every
-session in memory with the functions of the daily run, and keeps figures, course and the book as it was. It
-sends no order and changes nothing of a book. The run's note says what came of each; `nightdesk backtests`
-and the cockpit list what was kept and set some side by side.
+Trigger it: name one book or more, the first and the last session, and if you like another capital, after how
+many sessions somebody would release a book that one of its rules has killed, and a note. **form** reads it;
+**backtest**, a task a book, reads the bars from the book's feeds, decides every session in memory with the
+functions of the daily run, and keeps figures, course and the book as it was. It sends no order and changes
+nothing of a book. The run's note says what came of each; `nightdesk backtests` and the cockpit list what was
+kept and set some side by side.
 
 One backtest of a book is made at a time: another run of the same book is refused, and may be triggered again
 when that one has ended. A form that cannot be meant is refused at once, in the note too. `nightdesk backtest
@@ -51,6 +52,15 @@ def params(folder: Path) -> dict[str, Param]:
             exclusiveMinimum=0,
             title="Capital",
             description="Dollars that it begins with; empty: those of the book.",
+        ),
+        "release_after": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=2520,
+            title="Release after",
+            description="Sessions after which a simulated person releases a kill that a rule has set; empty: "
+            "nobody does, and nothing is opened from then on.",
         ),
         "note": Param(
             "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."

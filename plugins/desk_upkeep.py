@@ -24,6 +24,7 @@ _MEANT = {
     "integrity": "nobody knows whether the ledgers agree",
     "feeds": "nobody looks how the sources of data fare",
     "drill": "nobody knows whether the backups serve",
+    "gates": "nobody is told what books lack for their next stage",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from _pytest.junitxml import xml_key
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
@@ -15,6 +16,7 @@ from nightdesk.machine import postgres
 from nightdesk.store import connection as connection_store
 from nightdesk.store import db
 from nightdesk.store.migrations import migrate
+from nightdesk.version import code_version
 
 PROJECT = Path(__file__).resolve().parents[1]
 TEMPLATE = "nightdesk_template"
@@ -38,6 +40,22 @@ LONGEST = (
     "research",
     "cli",
 )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Write into the file of a run (``--junitxml``) which code was tested, and by which part of the tests."""
+    config = session.config
+    xml = config.stash.get(xml_key, None)
+    if xml is None:
+        return
+    option = config.option
+    named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    part = [*named, *(option.deselect or ()), *(option.ignore or ())]
+    part += [f"-k {option.keyword}"] if option.keyword else []
+    part += ["--last-failed"] if getattr(option, "lf", False) else []
+    xml.add_global_property("code_version", code_version())
+    xml.add_global_property("marker", option.markexpr)
+    xml.add_global_property("part", " ".join(map(str, part)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

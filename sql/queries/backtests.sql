@@ -2,7 +2,7 @@
 
 -- name: backtest_rows
 SELECT backtest_id AS number, book, state, asked_by, run, note, changes, first_session AS first, last_session AS last, began_at,
-    ended_at, config_hash, code_version, capital, sources, figures, error
+    ended_at, config_hash, code_version, capital, release_after, sources, figures, error
 FROM nightdesk.backtests
 WHERE (%(book)s::text IS NULL OR book = %(book)s) AND (%(before)s::bigint IS NULL OR backtest_id < %(before)s)
     AND (%(numbers)s::bigint[] IS NULL OR backtest_id = ANY(%(numbers)s::bigint[]))

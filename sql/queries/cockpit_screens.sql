@@ -14,8 +14,9 @@ FROM nightdesk.screens WHERE book = %(book)s AND screened_at = %(at)s
 ORDER BY outcome = 'good' DESC, known_by DESC LIMIT 1;
 
 -- name: screen_page
--- Stocks of a screen as a page lists them: `which` is all, member, leg, passed, failed or unknown; `place` narrows
--- failed and unknown to one criterion, and sorts by what it measured; else by symbol. What is not known comes last.
+-- Stocks of a screen as a page lists them: `which` is all, member, leg, came, went, passed, failed or unknown; `before`
+-- are the members of the screen before; `narrowed` is the place of the criterion that failed and unknown are narrowed to;
+-- `place` that of the one by whose value it is sorted; else by symbol. What is not known comes last.
 SELECT symbol, sector, passed, member, leg, measured, words, outcomes, count(*) OVER () AS together
 FROM nightdesk.screen_results
 WHERE book = %(book)s AND screened_at = %(at)s AND known_by = %(known_by)s
@@ -23,10 +24,12 @@ WHERE book = %(book)s AND screened_at = %(at)s AND known_by = %(known_by)s
     AND CASE %(which)s
         WHEN 'member' THEN member
         WHEN 'leg' THEN leg
+        WHEN 'came' THEN (member OR leg) AND symbol <> ALL (%(before)s::text[])
+        WHEN 'went' THEN NOT (member OR leg) AND symbol = ANY (%(before)s::text[])
         WHEN 'passed' THEN passed
-        WHEN 'failed' THEN CASE WHEN %(place)s > 0 THEN outcomes[%(place)s] = 'failed' ELSE NOT passed END
+        WHEN 'failed' THEN CASE WHEN %(narrowed)s > 0 THEN outcomes[%(narrowed)s] = 'failed' ELSE NOT passed END
         WHEN 'unknown' THEN
-            CASE WHEN %(place)s > 0 THEN outcomes[%(place)s] = 'passed_unknown' ELSE 'passed_unknown' = ANY (outcomes) END
+            CASE WHEN %(narrowed)s > 0 THEN outcomes[%(narrowed)s] = 'passed_unknown' ELSE 'passed_unknown' = ANY (outcomes) END
         ELSE true
     END
 ORDER BY CASE WHEN %(falling)s THEN -1 ELSE 1 END * nullif(measured[nullif(%(place)s, 0)], 'NaN') NULLS LAST,
@@ -46,10 +49,11 @@ WHERE s.book = %(book)s AND s.outcome = 'good' AND s.screened_at <= %(at)s
 ORDER BY s.screened_at DESC LIMIT %(rows)s;
 
 -- name: screen_pairs_found
--- The pairs of a screen by rank.
+-- The pairs of a screen by rank, a page of them.
 SELECT a, b, place, correlation, p, q, alpha, beta, half_life, spread_volatility, same_sector, sector, admitted, reason
 FROM nightdesk.screen_pairs
-WHERE book = %(book)s AND screened_at = %(at)s AND known_by = %(known_by)s ORDER BY place LIMIT %(rows)s;
+WHERE book = %(book)s AND screened_at = %(at)s AND known_by = %(known_by)s
+ORDER BY place LIMIT %(rows)s OFFSET %(skipped)s;
 
 -- name: pair_in_screens
 -- What the newest good screen that a decision knew, and that found a pair, says of it: legs in either order.

@@ -10,10 +10,22 @@ SELECT
     coalesce(
         (
             SELECT array_agg(o.side || ' ' || o.quantity || ' ' || o.symbol ORDER BY o.side DESC, o.symbol)
-            FROM nightdesk.orders o WHERE o.book = r.book AND o.as_of = r.as_of
+            FROM nightdesk.orders o WHERE o.book = r.book AND o.as_of = r.as_of AND o.purpose NOT LIKE 'protect %%'
         ),
         '{}'
-    ) AS orders
+    ) AS orders,
+    -- What is placed to rest trades at no open: it waits beside a position.
+    coalesce(
+        (
+            SELECT array_agg(
+                o.side || ' ' || o.quantity || ' ' || o.symbol || concat(
+                    ' stop ' || trim_scale(o.stop_price), ' target ' || trim_scale(o.target_price)
+                ) ORDER BY o.symbol, o.client_order_id COLLATE "C"
+            )
+            FROM nightdesk.orders o WHERE o.book = r.book AND o.as_of = r.as_of AND o.purpose LIKE 'protect %%'
+        ),
+        '{}'
+    ) AS resting
 FROM nightdesk.runs r
 LEFT JOIN nightdesk.regimes g USING (book, as_of)
 LEFT JOIN nightdesk.portfolio p USING (book, as_of)

@@ -33,9 +33,14 @@ def read(folder, name):
         return list(csv.DictReader(file))
 
 
-def test_the_folder_holds_every_table_and_the_figures(written):
+def test_the_folder_holds_every_table_the_figures_and_a_tear_sheet(written):
     out, told = written
-    assert {path.name for path in out.iterdir()} == {*(f"{name}.csv" for name in TABLES), "metrics.json"}
+    files = {*(f"{name}.csv" for name in TABLES), "metrics.json", "tearsheet.html"}
+    assert {path.name for path in out.iterdir()} == files
+    page = (out / "tearsheet.html").read_text(encoding="utf-8")
+    assert f"<dd>{told['metrics']['panel_hash']}</dd>" in page
+    assert f'<td class="num ">{told["metrics"]["sharpe"]:.2f}</td>' in page
+    assert "2021-01-04 to 2021-12-31, 252 sessions" in page
     assert json.loads((out / "metrics.json").read_text()) == told["metrics"]
 
 

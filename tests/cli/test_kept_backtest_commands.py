@@ -33,6 +33,25 @@ def test_a_backtest_is_kept_listed_and_compared(nightdesk):
 
 
 @pytest.mark.usefixtures("database", "project")
+def test_the_tear_sheet_of_a_kept_backtest_is_written_from_what_is_kept(nightdesk, tmp_path):
+    kept = nightdesk.document("backtest", BOOK, *SPAN, "--keep", "--set", "costs.slippage=0.001")
+    told = nightdesk("backtests", 1, "--tear-sheet", tmp_path / "new" / "sheet.html").stdout
+    assert told == f"tear sheet of backtest 1 written to {tmp_path}/new/sheet.html\n"
+    page = (tmp_path / "new" / "sheet.html").read_text(encoding="utf-8")
+    assert kept["metrics"]["config_hash"] in page
+    assert f"{kept['metrics']['final_nav']:,.2f}" in page
+    assert "costs.slippage=0.001" in page
+    assert "Sample data: these bars are generated" in page
+    assert "This sheet is made of what is kept" in page
+    nightdesk("backtests", 1, "--tear-sheet", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+    assert "no kept backtest 7" in nightdesk.refusal("backtests", 7, "--tear-sheet", tmp_path / "other.html")
+    wrong = nightdesk("backtests", BOOK, "--tear-sheet", tmp_path / "other.html", status=2).stderr
+    assert "expected the number of a kept backtest" in wrong
+    assert not (tmp_path / "other.html").exists()
+
+
+@pytest.mark.usefixtures("database", "project")
 def test_an_exercise_is_not_kept_and_what_is_not_there_not_compared(nightdesk):
     said = nightdesk("backtest", BOOK, *SPAN, "--keep", "--kill", "2024-03-05", status=2).stderr
     assert "leave out --kill" in said

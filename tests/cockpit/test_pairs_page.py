@@ -14,6 +14,7 @@ from tests.conftest import open_connection
 from tests.session.small_desk import STRATEGY
 
 from nightdesk.alerts.figures import money
+from nightdesk.cockpit import pairs_page
 from nightdesk.core.screen_weeks import screened_before
 from nightdesk.store.cockpit_pair_rows import PairStay, pair_stays
 
@@ -100,6 +101,22 @@ def test_the_list_tells_states_figures_of_the_screen_and_stays(paired: OwnDesk) 
     assert f'<a href="/cockpit{PAIRS}/{STRATEGY}/GLD/QQQ">' in text
 
 
+def test_long_lists_have_pages_and_sums_count_all_of_them(
+    paired: OwnDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs_page, "ROWS_A_PAGE", 1)
+    first, second = (unescape(paired.page(PAIRS, page=n, stays=n)) for n in (1, 2))
+    for page in (first, second):
+        assert "2 stays entered since" in page
+        assert page.count(money(made(paired, 0, NEWEST, *OPEN) + made(paired, 0, 5, *LEFT), signed=True)) == 2
+        assert "All pages" in page
+        assert page.count(" of 2, page ") == 2
+    assert [first.count(f"/{STRATEGY}/GLD/QQQ"), second.count(f"/{STRATEGY}/GLD/QQQ")] == [1, 1]
+    assert f'rel="next" href="/cockpit{PAIRS}?page=2#pairs"' in first
+    assert f'rel="prev" href="/cockpit{PAIRS}?page=2&stays=1#stays"' in second
+    assert "The list ends before page 3." in paired.page(PAIRS, stays=3)
+
+
 def test_a_pair_has_its_spread_its_stays_its_legs_and_the_reasons(paired: OwnDesk) -> None:
     plant_screens(paired.desk.url, SMALL, screened_before(instant(NEWEST)), weeks=1, pool=6)
     paired.run("UPDATE nightdesk.screen_pairs SET a = 'BTC-USD', b = 'SPY' WHERE place = 1")
@@ -126,6 +143,17 @@ def test_a_pair_has_its_spread_its_stays_its_legs_and_the_reasons(paired: OwnDes
     assert "7.5 sessions" in text
     assert f"/cockpit/symbols/BTC-USD?book={SMALL}" in text
     assert re.search(r"2 marks, listed below", text)
+
+
+def test_decisions_of_a_pair_have_pages(paired: OwnDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs_page, "POINTS_A_PAGE", 3)
+    told: list[str] = []
+    for number in (1, 2, 3):
+        page = paired.page(f"{PAIRS}/{STRATEGY}/GLD/QQQ", page=number).split('id="decisions"')[1]
+        told += re.findall(r'<tr><th scope="row"><a [^>]+>([^<]+)</a>', page)
+        assert ('rel="next"' in page) == (number < 3)
+    assert told == [f"{session(n)}" for n in reversed(range(DECIDED))]
+    assert "The list ends before page 4." in paired.page(f"{PAIRS}/{STRATEGY}/GLD/QQQ", page=4)
 
 
 def test_pages_without_pairs_say_so(own_desk: OwnDesk) -> None:

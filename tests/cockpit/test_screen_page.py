@@ -10,6 +10,7 @@ from tests.cockpit.own_desk import OwnDesk
 from tests.cockpit.screened_rows import plant_check, plant_screens
 from tests.conftest import open_connection
 
+from nightdesk.cockpit import screen_page
 from nightdesk.cockpit.screen import ROWS_A_PAGE
 from nightdesk.core.screen_weeks import screened_before
 from nightdesk.store.cockpit_screen_rows import ScreenedStock, screened_stocks
@@ -33,11 +34,12 @@ def rows_of(page: str) -> list[str]:
 
 
 def stocks_of(desk: OwnDesk, **asked: object) -> tuple[int, tuple[ScreenedStock, ...]]:
-    usual = {"which": "all", "place": 0, "falling": False, "symbol": "", "rows": 1000, "skipped": 0}
+    usual = {"which": "all", "narrowed": 0, "place": 0, "falling": False, "symbol": ""}
     with open_connection(desk.desk.url) as conn:
         shown = newest_good(conn, SMALL)
         assert shown is not None
-        return screened_stocks(conn, SMALL, shown, **{**usual, **asked})  # type: ignore[arg-type]
+        whole = {**usual, **asked}
+        return screened_stocks(conn, SMALL, shown, rows=1000, skipped=0, **whole)  # type: ignore[arg-type]
 
 
 def test_every_stock_stands_on_a_page_of_the_list_with_every_criterion(screened: OwnDesk) -> None:
@@ -60,8 +62,8 @@ def test_the_list_is_narrowed_and_sorted_on_the_server(screened: OwnDesk) -> Non
     assert stocks_of(screened, which="passed")[0] == POOL - 84
     assert {one.symbol for one in stocks_of(screened, which="member")[1]} == {"SYM010", "SYM013"}
     assert stocks_of(screened, which="unknown")[0] == 25
-    assert stocks_of(screened, which="failed", place=3)[0] == 84
-    assert stocks_of(screened, which="failed", place=4)[0] == 0
+    assert stocks_of(screened, which="failed", narrowed=3)[0] == 84
+    assert stocks_of(screened, which="failed", narrowed=4)[0] == 0
     largest = [one.symbol for one in stocks_of(screened, place=4, falling=True)[1]]
     assert largest == [f"SYM{n:03d}" for n in reversed(range(POOL))]
     # What was not measured comes last, both ways.
@@ -72,11 +74,47 @@ def test_the_list_is_narrowed_and_sorted_on_the_server(screened: OwnDesk) -> Non
         assert quoted == sorted(quoted, reverse=True)
         assert quoted.count(False) == 25
     assert [one.symbol for one in stocks_of(screened, symbol="SYM24")[1]] == [f"SYM24{n}" for n in range(10)]
-    page = screened.page(SCREEN, which="failed", by="price", falling="yes", symbol="sym00")
-    assert [one.split()[0] for one in rows_of(page)] == ["SYM000", "SYM003", "SYM006", "SYM009"]
+    asked = {"which": "failed", "of": "price", "by": "dollar_volume", "falling": "yes", "symbol": "sym00"}
+    page = screened.page(SCREEN, **asked)
+    assert [one.split()[0] for one in rows_of(page)] == ["SYM009", "SYM006", "SYM003", "SYM000"]
     assert 'aria-sort="descending"' in page
-    assert "1 to 4 of 4." in page
+    assert "4 in all." in page
     assert "No stock of the screen is like that" in screened.page(SCREEN, symbol="%")
+
+
+def test_a_page_that_the_list_does_not_reach_leads_back(screened: OwnDesk) -> None:
+    page = screened.page(SCREEN, which="failed", page=7, pairs=3)
+    assert "The list ends before page 7." in page
+    assert "The list ends before page 3." in page
+    back = re.search(r'page 7\. <a href="/cockpit([^"]+)#stocks">', page)
+    assert back is not None
+    assert len(rows_of(screened.page(unescape(back[1])))) == 84
+
+
+def test_a_screen_of_five_thousand_stocks_is_read_page_by_page(screened: OwnDesk) -> None:
+    """Members change wholly each week, and 300 pairs are found: no page of it is above 200 KB."""
+    screened.run(
+        "INSERT INTO nightdesk.screen_results SELECT book, screened_at, known_by, symbol || n, sector, "
+        "passed, passed AND n % 7 = extract(week FROM screened_at) % 7, leg, measured, words, outcomes "
+        "FROM nightdesk.screen_results, generate_series(10, 28) n"
+    )
+    screened.run(
+        "INSERT INTO nightdesk.screen_pairs SELECT book, screened_at, known_by, a || n, b || n, n, "
+        "correlation, p, q, alpha, beta, half_life, spread_volatility, same_sector, sector, cap_a, cap_b, "
+        "admitted, reason "
+        "FROM nightdesk.screen_pairs, generate_series(3, 300) n WHERE place = 2"
+    )
+    screened.run("UPDATE nightdesk.screens SET pool = 5000, pairs = 300 WHERE outcome = 'good'")
+    page = screened.page(SCREEN, page=2, pairs=3)
+    assert "101 to 200 of 5,000, page 2 of 50." in page
+    assert "101 to 150 of 300, page 3 of 6." in page
+    for asked in ({}, {"which": "failed", "of": "price"}, {"which": "came"}, {"page": 50, "pairs": 6}):
+        assert len(screened.page(SCREEN, **asked).encode()) < 200_000, asked
+    ranks: list[str] = []
+    for number in range(1, 7):
+        pairs = screened.page(SCREEN, pairs=number).split('id="pairs"')[1].split("</section>")[0]
+        ranks += re.findall(r'</th><td class="num">(\d+)</td>', pairs)
+    assert ranks == [f"{n}" for n in range(1, 301)]
 
 
 def test_counts_failures_and_the_age_of_the_one_in_force(screened: OwnDesk) -> None:
@@ -119,9 +157,23 @@ def test_members_by_week_tell_who_came_and_went(screened: OwnDesk) -> None:
     assert newest.endswith("2 SYM013 SYM007")
     assert before.endswith("2 SYM010 SYM004")
     assert first.endswith("2 the first screen –")
+    assert {one.split()[0] for one in rows_of(screened.page(SCREEN, which="came"))} == {"SYM013"}
+    [went] = rows_of(screened.page(SCREEN, which="went"))
+    assert went.startswith("SYM007 passed metals")  # with what it was measured at since
     older = screened.page(SCREEN, at=f"{(NEWEST - timedelta(weeks=1)).date()}")
     assert older.count("SYM010") > 1
     assert "SYM013</a></td>" not in older
+
+
+def test_the_names_of_many_are_cut_and_the_whole_list_is_a_click_away(
+    screened: OwnDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen_page, "NAMES_LISTED", 3)
+    screened.run("UPDATE nightdesk.screen_results SET member = passed WHERE screened_at = %(at)s", at=NEWEST)
+    page = screened.page(SCREEN, symbol="SYM1")
+    more = re.search(r'<a href="/cockpit([^"]+)#stocks">and 161 more</a>', page)
+    assert more is not None
+    assert f"of {POOL - 84 - 2}, page 1 of 2." in screened.page(unescape(more[1]))
 
 
 def test_off_and_leaving_are_told_with_the_reason(screened: OwnDesk) -> None:
@@ -144,6 +196,7 @@ def test_a_book_without_a_screen_and_wrong_questions_are_answered_in_words(own_d
     plant_screens(own_desk.desk.url, SMALL, NEWEST, pool=3)
     for asked, status, words in (
         ({"which": "some"}, 409, "expected one of all, member"),
+        ({"of": "beauty"}, 409, "of: found 'beauty'; the screen asked quarantine, history, price"),
         ({"by": "beauty"}, 409, "the screen asked quarantine, history, price"),
         ({"page": "0"}, 409, "expected a number from 1 on"),
         ({"at": "tomorrow"}, 400, "expected an instant such as"),

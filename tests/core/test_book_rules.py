@@ -24,6 +24,7 @@ def test_name_dates_capital_bars_and_account_are_no_rules() -> None:
             "initial_capital": "5000.00",
             "inception": "2026-01-05",
             "feeds.daily": "[yahoo]",
+            "tax.taxpayer": "ann",
             "broker": "{kind: alpaca, account: '42', live: true, capital_limit: 50000}",
         }
     )
@@ -40,6 +41,7 @@ def test_name_dates_capital_bars_and_account_are_no_rules() -> None:
         {"levels.at": "[0.05, 0.08, 0.12, 0.16]"},
         {"costs.slippage": "0.0006"},
         {"feeds.news": "[sample]"},
+        {"tax.lots": "lifo"},
     ],
 )
 def test_what_it_decides_by_is_a_rule(rule: dict[str, str]) -> None:

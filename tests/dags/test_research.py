@@ -64,7 +64,8 @@ def test_it_is_started_by_hand_has_the_forms_keys_and_is_on_from_the_start(resea
     "wrong",
     [
         {"books": ["none of them"]}, {"books": "small"}, {"from": "yesterday"}, {"capital": -1},
-        {"capital": "much"}, {"note": "x" * 501}, {"note": None},
+        {"capital": "much"}, {"release_after": 0}, {"release_after": 2.5}, {"note": "x" * 501},
+        {"note": None},
     ],
 )  # fmt: skip
 def test_the_form_takes_no_other_values(research: ModuleType, wrong: dict[str, Any]) -> None:

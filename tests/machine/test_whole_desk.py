@@ -47,7 +47,7 @@ def test_a_started_book_keeps_its_beginning_and_owes_every_session_since(conn: C
 
 
 def test_the_dags_that_serve_all_books_are_there_to_be_switched_on() -> None:
-    assert {"alerts", "drill", "fills", "upkeep"} == set(whole_desk.DESK_DAGS)
+    assert {"alerts", "drill", "fills", "gates", "upkeep"} == set(whole_desk.DESK_DAGS)
     assert all((PROJECT / "dags" / f"{name}.py").is_file() for name in whole_desk.DESK_DAGS)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.session.small_desk import SmallDesk
 
@@ -30,6 +31,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import Connection
+from nightdesk.store.trial_rows import newest_trials
 
 FIRST, LAST = date(2022, 3, 1), date(2022, 3, 14)
 FORM = {"books": ["small"], "from": "2022-03-01", "to": "2022-03-02"}
@@ -60,6 +62,7 @@ def send(desk: SmallDesk, conn: Connection, form: dict[str, Any]) -> None:
 def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     with project.connection() as conn:
         kept = made(project, conn, form={"note": "as it is"})
+        (trial,) = newest_trials(conn, "small")
         course = {(one.kind, one.strategy): one for one in backtest_series(conn, kept.number)}
         document = backtest_document(conn, kept.number)
     book = read_book(project.book.parent / "books" / "small.yaml")
@@ -70,6 +73,8 @@ def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     assert (kept.first, kept.last, kept.capital) == (FIRST, LAST, book.initial_capital)
     assert (kept.config_hash, kept.error, kept.sources) == (book.config_hash, "", ("files",))
     assert document["name"] == "small"
+    assert (trial["kind"], trial["asked_by"], trial["rules_hash"]) == ("backtest", "ann", book.rules_hash)
+    assert trial["annual_sharpe"] == pytest.approx(kept.figures["sharpe"], rel=1e-9)
     nav = course["nav", ""]
     assert nav.dollars == result.closing_nav.tolist()
     assert list(nav.sessions) == [one.state.mark.session for one in result.decided]
@@ -99,6 +104,24 @@ def test_another_capital_is_one_of_its_changes_and_compares_as_such(project: Sma
         for numbers, words in (([one.number], "name 2 to 8"), ([one.number, 999], "no kept backtest 999")):
             with pytest.raises(BadRequest, match=words):
                 compare_backtests(conn, numbers)
+
+
+def test_who_releases_the_book_is_asked_for_kept_and_compared(project: SmallDesk) -> None:
+    path, last = project.book.parent / "books" / "small.yaml", date(2022, 6, 30)
+    tree = yaml.safe_load(path.read_text())
+    tree["limits"]["daily_loss"] = {"limit": -0.003, "kills": True}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    (form,) = read_forms({**FORM, "to": f"{last}", "release_after": 5})
+    with project.connection() as conn:
+        nobody = made(project, conn, form={"last": last})
+        released = run_backtest(conn, form, by="ann", environ=environ(project))
+        assert (nobody.release_after, released.release_after) == (None, 5)
+        told = compare_backtests(conn, [nobody.number, released.number])
+    assert [(one.key, one.values) for one in told.differences] == [("release after", ("", "5"))]
+    book = read_book(path)
+    start = begin_span(book, FIRST, last)
+    result = backtest(start.book, start.read(None).panel, start.inception, start.last, release_after=5)
+    assert released.figures == metrics(result) != nobody.figures
 
 
 def test_of_two_backtests_of_a_book_at_once_the_second_is_refused(project: SmallDesk) -> None:
@@ -202,9 +225,16 @@ def test_a_person_s_words_are_masked_and_on_one_line(
         ({"capital": "nan"}, "capital: found 'nan'; expected dollars"),
         ({"capital": True}, "capital: found True; expected dollars"),
         ({"capital": 1e300}, "capital: found 1e+300; expected dollars"),
+        ({"release_after": 0}, "release_after: found 0; expected sessions from 1 to 2,520, or nothing"),
+        ({"release_after": 2.5}, "release_after: found 2.5; expected sessions"),
+        ({"release_after": True}, "release_after: found True; expected sessions"),
+        ({"release_after": "soon"}, "release_after: found 'soon'; expected sessions"),
         ({"note": ["x"]}, "note: found ['x']; expected words"),
         ({"note": "x" * 501}, "note: 501 characters; at most 500 are kept"),
-        ({"book_": "x"}, "'book_' is no key of the form: known are books, from, to, capital, note"),
+        (
+            {"book_": "x"},
+            "'book_' is no key of the form: known are books, from, to, capital, release_after, note",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_meant_is_refused_in_words(

@@ -13,12 +13,14 @@ import yaml
 from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
+from tests.session.promoted import promoted
 from tests.session.small_desk import STRATEGY, SmallDesk, die, in_child, session
 
 from nightdesk.brokers import Unreachable
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action
+from nightdesk.core.stages import Stage
 from nightdesk.operations.adopt import adopt
 from nightdesk.operations.collect import collect
 from nightdesk.operations.kill_switch import kill, release
@@ -377,6 +379,7 @@ def test_real_money_wants_its_account_named_in_the_environment(
         desk.run(0)
     assert fake.requests == []
     desk.price_coins(0)
+    promoted(desk, Stage.FULL)
     desk.run(0, environ=desk.environ | {"NIGHTDESK_LIVE": "other, alpaca-small"})
     assert fake.asked("submit")
 

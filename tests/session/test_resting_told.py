@@ -9,18 +9,20 @@ import pytest
 import yaml
 from tests.session.small_desk import SmallDesk, instant, session
 
+from nightdesk.alerts.figures import price
 from nightdesk.alerts.session_page import render
 from nightdesk.cockpit.held_positions import held_positions
 from nightdesk.cockpit.trade_reasons import why_it_was_wanted
 from nightdesk.operations.trace import trace
-from nightdesk.orders.resting import protects
-from nightdesk.session.protection_lines import protection_lines
+from nightdesk.orders.resting import legs_words, protects
+from nightdesk.session.protection_lines import order_words, protection_lines
 from nightdesk.session.report import session_report
 from nightdesk.store.cockpit_order_rows import CostModel, diary_page
 from nightdesk.store.cockpit_symbol_rows import trades_in
 from nightdesk.store.ledger_rows import read_mark
 from nightdesk.store.order_rows import orders_of
 from nightdesk.store.protection_rows import standing_protections
+from nightdesk.store.rows import read_rows
 
 SESSIONS = 6
 
@@ -47,7 +49,7 @@ def test_what_rests_and_what_it_executed_is_told_wherever_orders_are(resting: Sm
         [line] = [
             each for each in protection_lines(conn, book, as_of) if each.startswith(f"{one.symbol} of ")
         ]
-        assert f"stop {one.stop_price:f}".rstrip("0") in line
+        assert f"stop {price(one.stop_price)}" in line
         assert "target" in line
         assert f"placed on {one.placed_session}" in line
 
@@ -86,6 +88,32 @@ def test_an_executed_stop_or_target_is_the_reason_of_its_fill(resting: SmallDesk
         assert any("the order that rested at" in one for one in reasons), reasons
         parts = trades_in(context.conn, str(symbol), [context.book.name], date(2000, 1, 1))
         assert any("the order that rested at" in why_it_was_wanted(one) for one in parts)
+
+
+def test_what_rests_is_no_sale_among_the_orders_of_a_decision(resting: SmallDesk) -> None:
+    with resting.connection() as conn:
+        rows = read_rows(
+            conn, "session_summaries", book="small", first=session(0), last=session(SESSIONS - 1)
+        )
+        placed = {
+            row["as_of"]: [one.order for one in orders_of(conn, "small", row["as_of"]) if protects(one.order)]
+            for row in rows
+        }
+        traded = {
+            row["as_of"]: [one for one in orders_of(conn, "small", row["as_of"]) if not protects(one.order)]
+            for row in rows
+        }
+    assert any(placed.values())
+    for row in rows:
+        assert len(row["orders"]) == len(traded[row["as_of"]])
+        told = [
+            f"{one.side} {one.quantity} {one.symbol} {legs_words(one.stop_price, one.target_price)}"
+            for one in placed[row["as_of"]]
+        ]
+        assert sorted(row["resting"]) == sorted(one.replace(",", "") for one in told)
+        words = order_words(row)
+        assert all(one in words for one in (*row["orders"], *row["resting"]))
+        assert ("to rest: " in words) == bool(told)
 
 
 def test_a_position_whose_order_ended_is_told_first_and_as_without_protection(resting: SmallDesk) -> None:

@@ -37,13 +37,16 @@ from nightdesk.cli.options import (
 )
 from nightdesk.cli.output import progress, show, table
 from nightdesk.cli.spans import begin
+from nightdesk.cli.trial_counting import CountedTrials, count_in_ledger
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
     from nightdesk.engine import Injection
+    from nightdesk.research.backtest.data import FetchedBars
     from nightdesk.research.backtest.decided_span import Start
     from nightdesk.research.backtest.run import Result
     from nightdesk.risk import RiskEvent
+    from nightdesk.store.db import Connection
 
 
 @app.command(
@@ -75,20 +78,23 @@ def backtest(
 
     The functions are those of the daily run. The book begins with its capital at the first session of the
     span; its factors begin 504 sessions before, as many more as they need, or at its own origin. --out
-    writes tables and figures; nothing is stored, but by --keep its figures and its course (`backtests` lists
-    them), and by --keep-band the band of each strategy's results. A price that jumps waits in quarantine to
-    the end, unless --accept takes it as it is.
+    writes tables, figures and a tear sheet; nothing is stored, but by --keep its figures and its course
+    (`backtests` lists them), and by --keep-band the band of each strategy's results. A price that jumps waits
+    in quarantine to the end, unless --accept takes it as it is. Where the desk's database is at hand, what is
+    no exercise counts among the book's trials.
     """
     from nightdesk.accounting.exercise_notices import read_notices
     from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest.metrics import metrics
     from nightdesk.research.backtest.result_files import result_files
     from nightdesk.research.backtest.run import backtest as simulate
+    from nightdesk.research.tear_sheet.sheet_origin import origin_of_bars
+    from nightdesk.research.tear_sheet.tear_sheet import tear_sheet
 
     if keep_band:
         _refuse_exercise(set_, kill, release, release_after, inject)
     if keep:
-        _refuse_to_keep(kill, release, release_after, inject, notices, accept)
+        _refuse_to_keep(kill, release, inject, notices, accept)
     elif note:
         raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     named = open_book(book, settings(set_))
@@ -114,9 +120,16 @@ def backtest(
             )
             figures = metrics(result)
             if files is not None:
-                files.finish(result, figures)
+                exercises = _exercises(injected, drills, release_after, noticed)
+                told = origin_of_bars(market, notes=start.notes, changes=settings(set_), exercises=exercises)
+                files.finish(result, figures, tear_sheet(result, figures, told))
+    counted = CountedTrials(why_not="an exercise is no result of the book")
+    if not (kill or release or inject or notices):
+        counted = _count(result, market, settings(set_), release_after)
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
-    kept = _keep(named, start, result, tuple(market.sources), note, settings(set_)) if keep else None
+    kept = None
+    if keep:
+        kept = _keep(named, start, result, tuple(market.sources), note, settings(set_), release_after)
     document = {
         "book": named.name,
         "from": start.inception,
@@ -138,6 +151,7 @@ def backtest(
         "format": None if out is None else format_,
         "bands": bands,
         "kept": kept,
+        "trials": counted.document(),
         "metrics": figures,
     }
     show(document, as_json=json, text=lambda: _summary(document))
@@ -237,6 +251,22 @@ def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
     return within(read(path, start.book), schedule, as_instant(decisions[0]), as_instant(decisions[-1]))
 
 
+def _exercises(
+    injected: Sequence[Injection],
+    drills: Sequence[RiskEvent],
+    release_after: int | None,
+    notices: Sequence[object],
+) -> Iterator[str]:
+    """What was put in that the book does not do by itself."""
+    if injected:
+        yield f"{len(injected):,} signals were injected"
+    yield from (f"a {one.kind} on {one.session}" for one in drills)
+    if release_after is not None:
+        yield f"a simulated person releases each kill after {release_after:,} sessions"
+    if notices:
+        yield f"{len(notices):,} options end early by notice"
+
+
 def _refuse_exercise(*options: object) -> None:
     """Refuse to keep as a yardstick what is not the book as it trades."""
     if any(options):
@@ -251,14 +281,20 @@ def _refuse_to_keep(*options: object) -> None:
     """Refuse to keep among a book's results what is an exercise."""
     if any(options):
         raise typer.BadParameter(
-            "what is kept is the book as it decides by itself: leave out --kill, --release, "
-            "--release-after, --inject, --notices and --accept",
+            "what is kept is the book as it decides by itself: leave out --kill, --release, --inject, "
+            "--notices and --accept",
             param_hint="'--keep'",
         )
 
 
 def _keep(
-    book: Book, start: Start, result: Result, sources: tuple[str, ...], note: str, changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    result: Result,
+    sources: tuple[str, ...],
+    note: str,
+    changes: Mapping[str, str],
+    release_after: int | None,
 ) -> int:
     """Keep a backtest; its number."""
     import getpass
@@ -268,9 +304,39 @@ def _keep(
 
     with database() as conn:
         done = keep_result(
-            conn, book, start, result, sources, by=getpass.getuser(), note=note, changes=changes
+            conn,
+            book,
+            start,
+            result,
+            sources,
+            by=getpass.getuser(),
+            note=note,
+            changes=changes,
+            release_after=release_after,
         )
     return done.number
+
+
+def _count(
+    result: Result, market: FetchedBars, changes: Mapping[str, str], release_after: int | None
+) -> CountedTrials:
+    """Count a backtest among the book's trials."""
+    from nightdesk.operations.count_trials import count_backtest
+
+    def write(conn: Connection, by: str) -> tuple[int]:
+        return (
+            count_backtest(
+                conn,
+                result,
+                market.panel,
+                tuple(market.sources),
+                by=by,
+                changes=changes,
+                release_after=release_after,
+            ),
+        )
+
+    return count_in_ledger(write)
 
 
 def _keep_bands(book: Book, result: Result, sources: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,20 +38,39 @@ SHOWN = {
 IN_LIST = ("total_return", "sharpe", "max_drawdown")
 
 
-@app.command(epilog=example("nightdesk backtests multi_asset", "nightdesk backtests --compare 3 --compare 7"))
+@app.command(
+    epilog=example(
+        "nightdesk backtests multi_asset",
+        "nightdesk backtests --compare 3 --compare 7",
+        "nightdesk backtests 3 --tear-sheet build/sheet.html",
+    )
+)
 def backtests(
-    book: Annotated[str | None, typer.Argument(metavar="BOOK", help="Of this book alone.")] = None,
+    book: Annotated[
+        str | None,
+        typer.Argument(metavar="BOOK|N", help="Of this book alone; with --tear-sheet the number of one."),
+    ] = None,
     newest: Annotated[int, typer.Option("--newest", min=1, max=1_000, help="So many at most.")] = 25,
     compare: Annotated[
         list[int] | None,
         typer.Option("--compare", metavar="N", help="One to set beside others, by its number; repeated."),
     ] = None,
+    tear_sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--tear-sheet", metavar="FILE", help="Write the tear sheet of number N.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the kept backtests, the newest first; with --compare set some side by side.
 
-    `backtest --keep` keeps one, and so does the DAG research__backtest.
+    `backtest --keep` keeps one, and so does the DAG research__backtest. --tear-sheet writes an HTML page of
+    one: figures, targets, growth, drawdowns, months and what each strategy earned, as far as they are kept.
     """
+    if tear_sheet is not None:
+        _write_sheet(book, tear_sheet, as_json=json)
+        return
     if compare:
         from nightdesk.operations.compare_backtests import compare_backtests
 
@@ -67,6 +87,23 @@ def backtests(
     with database() as conn:
         kept = kept_backtests(conn, book, newest=newest)
     show({"backtests": [asdict(one) for one in kept]}, as_json=json, text=lambda: _list(kept))
+
+
+def _write_sheet(named: str | None, path: Path, *, as_json: bool) -> None:
+    from nightdesk.cli.whole_files import whole_file
+    from nightdesk.operations.kept_sheet import kept_sheet
+
+    if named is None or not (named.isascii() and named.isdigit() and len(named) <= 18):
+        raise typer.BadParameter(f"found {named!r}; expected the number of a kept backtest", param_hint="'N'")
+    with database() as conn:
+        page = kept_sheet(conn, int(named))
+    with whole_file(path) as draft:
+        draft.write_text(page, encoding="utf-8")
+    show(
+        {"backtest": int(named), "tear_sheet": path},
+        as_json=as_json,
+        text=lambda: iter([f"tear sheet of backtest {named} written to {path}"]),
+    )
 
 
 def figure_cell(one: KeptBacktest, name: str) -> str:
@@ -116,7 +153,8 @@ def _list(kept: tuple[KeptBacktest, ...]) -> Iterator[str]:
 def _remark(one: KeptBacktest) -> str:
     """What was changed, what was written with it, or why it failed."""
     changed = " ".join(f"{key}={value}" for key, value in one.changes.items())
-    return "; ".join(part for part in (changed, one.note, one.error[:80]) if part)
+    released = "" if one.release_after is None else f"--release-after {one.release_after}"
+    return "; ".join(part for part in (changed, released, one.note, one.error[:80]) if part)
 
 
 def _side_by_side(found: ComparedBacktests) -> Iterator[str]:

@@ -176,6 +176,7 @@ def _rows(conn: Connection, book: Book, first: date, last: date) -> list[dict[st
 def _decided(schedule: Schedule, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What the desk decided, a line a decision."""
     from nightdesk.alerts.figures import money, number, percent
+    from nightdesk.session.protection_lines import order_words
 
     cells = [
         (
@@ -185,7 +186,7 @@ def _decided(schedule: Schedule, rows: Sequence[Mapping[str, Any]]) -> Iterator[
             number(row["vix"]),
             money(row["nav"]),
             percent(row["day_return"], signed=True),
-            ", ".join(row["orders"]) or "no orders",
+            order_words(row) or "no orders",
         )
         for row in rows
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from nightdesk.cli.options import check_span
+from nightdesk.cli.options import check_span, processors
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -20,4 +20,4 @@ def begin(book: Book, first: date, last: date) -> Start:
     from nightdesk.research.backtest.decided_span import begin_span
 
     check_span(first, last)
-    return begin_span(book, first, last)
+    return begin_span(book, first, last, processors())

@@ -102,6 +102,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
     from nightdesk.operations.screen_standing import screen_lines
+    from nightdesk.operations.trading_stage import right_of_started
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.pair_lines import pair_lines
@@ -135,11 +136,13 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
     against = concerns_of(conn, book, schedule, lacking)
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
+    right = right_of_started(conn, book)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
     return {
         "book": book,
         "state": gravest(against),
         "without_file": None if fileless is None else fileless.words,
+        "right": None if right is None else {"stage": right.stage, "share": right.share, "why": right.why},
         "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
         "noun": "session" if schedule is None else schedule.noun,
         "last_session": {**newest[0], "name": name(newest[0])} if newest else None,

@@ -63,6 +63,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     if last is not None:
         regime = last["regime"] or "not read yet"
         yield f"  last {one['noun']} {last['name']} ({last['status']}), regime {regime}"
+    if one["right"] is not None:
+        yield f"  real money: stage {one['right']['stage'].in_words}"
     if one["next_decision"] is not None:
         yield f"  {_next_line(one['book'], one['noun'], one['next_decision'])}"
     if mark is not None:

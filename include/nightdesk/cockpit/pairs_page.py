@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, HTTPException
@@ -15,7 +16,8 @@ from fastapi.responses import HTMLResponse
 from nightdesk.alerts import figures
 from nightdesk.cockpit.charts import ChartBand, ChartMark, LineChart, Series, Tone
 from nightdesk.cockpit.known_book import REPEATED, KnownBook, NamedDecision, decision_of, known_book
-from nightdesk.cockpit.screen import AScreen, Screen, how_many
+from nightdesk.cockpit.list_pages import ListPage, page_number
+from nightdesk.cockpit.screen import ROWS_A_PAGE, SESSIONS_SHOWN, AScreen, Screen, how_many
 from nightdesk.core.book import Book
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.cockpit_order_rows import newest_span
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-#: Ended stays in the list of all pairs, and in that of one; decisions of a pair that its table tells.
-STAYS_LISTED, STAYS_OF_PAIR, POINTS_LISTED = 100, 500, 60
+#: Stays that are summed over all pairs, and listed of one; decisions of a pair that a page tells.
+STAYS_MOST, STAYS_OF_PAIR, POINTS_A_PAGE = 10_000, 500, 60
 #: Pairs of a screen whose figures the list of pairs has, by rank.
 PAIRS_SHOWN = 2000
 
@@ -63,9 +65,11 @@ class PairsView:
     decision : NamedDecision or None
         None where the book has begun none.
     pairs : tuple of PairStanding
-        Open ones first, the farthest from the mean first.
+        All of them, open ones first, the farthest from the mean first.
     stays : tuple of PairStay
-        Entered in the newest sessions, the newest first.
+        All that were entered in the newest sessions, the newest first.
+    pairs_page, stays_page : ListPage or None
+        Which of the two the page lists.
     sums : tuple of StrategySum
         Of these stays.
     first : date or None
@@ -78,6 +82,8 @@ class PairsView:
     decision: NamedDecision | None
     pairs: tuple[PairStanding, ...] = ()
     stays: tuple[PairStay, ...] = ()
+    pairs_page: ListPage | None = None
+    stays_page: ListPage | None = None
     sums: tuple[StrategySum, ...] = ()
     first: date | None = None
     screened: Mapping[frozenset[str], PairFound] = field(default_factory=dict)
@@ -86,6 +92,18 @@ class PairsView:
     def path(self) -> tuple[str, ...]:
         """The address of the page, by parts."""
         return "books", self.known.name, "pairs"
+
+    @property
+    def listed_pairs(self) -> tuple[PairStanding, ...]:
+        """The pairs that the page lists."""
+        page = self.pairs_page
+        return () if page is None else self.pairs[page.first - 1 : page.last]
+
+    @property
+    def listed_stays(self) -> tuple[PairStay, ...]:
+        """The stays that the page lists."""
+        page = self.stays_page
+        return () if page is None else self.stays[page.first - 1 : page.last]
 
     def found(self, pair: PairStanding) -> PairFound | None:
         """What the screen says of a pair; None where it is not in it."""
@@ -115,7 +133,9 @@ class PairView:
     charts : tuple of LineChart
         z with the bands, and the log spread with its mean and deviations.
     points : tuple of PairPoint
-        The newest first.
+        Of the pictures, the newest first.
+    page : ListPage
+        Which of them are told decision by decision.
     stays : tuple of PairStay
         The newest first.
     profit : Decimal
@@ -137,6 +157,7 @@ class PairView:
     terms: PairTerms
     charts: tuple[LineChart, ...]
     points: tuple[PairPoint, ...]
+    page: ListPage
     stays: tuple[PairStay, ...]
     profit: Decimal
     legs: tuple[LegRow, ...]
@@ -148,42 +169,69 @@ class PairView:
         return "books", self.known.name, "pairs", self.strategy, self.a, self.b
 
     @property
-    def listed(self) -> tuple[tuple[PairPoint, ...], ...]:
-        """The points as the page tells them: the newest, then the rest."""
-        return self.points[:POINTS_LISTED], self.points[POINTS_LISTED:]
+    def listed(self) -> tuple[PairPoint, ...]:
+        """The points that the page tells."""
+        return self.points[self.page.first - 1 : self.page.last]
 
 
 @router.get("/books/{book}/pairs")
-def pairs_page(screen: AScreen, book: str, as_of: str = "", sessions: str = "") -> HTMLResponse:
+def pairs_page(
+    screen: AScreen, book: str, as_of: str = "", sessions: str = "", page: str = "1", stays: str = "1"
+) -> HTMLResponse:
     """All pairs of a book at a decision."""
-    view = pairs_view(screen, book, as_of, sessions=how_many(sessions))
+    shown = page_number("page", page), page_number("stays", stays)
+    view = pairs_view(screen, book, as_of, sessions=how_many(sessions), shown=shown)
     return screen.render("pairs.html.j2", view, title=f"Pairs of {book}", book=book, tab="pairs")
 
 
 @router.get("/books/{book}/pairs/{strategy}/{a}/{b}")
 def pair_page(
-    screen: AScreen, book: str, strategy: str, a: str, b: str, as_of: str = "", sessions: str = ""
+    screen: AScreen,
+    book: str,
+    strategy: str,
+    a: str,
+    b: str,
+    as_of: str = "",
+    sessions: str = "",
+    page: str = "1",
 ) -> HTMLResponse:
     """One pair."""
-    view = pair_view(screen, book, (strategy, a, b), as_of, sessions=how_many(sessions))
+    shown = page_number("page", page)
+    view = pair_view(screen, book, (strategy, a, b), as_of, sessions=how_many(sessions), shown=shown)
     return screen.render("pair.html.j2", view, title=f"{a}/{b} in {book}", book=book, tab="pairs")
 
 
-def pairs_view(screen: Screen, name: str, as_of: str = "", *, sessions: int) -> PairsView:
-    """What the page of all pairs shows; stays of so many sessions."""
+def pairs_view(
+    screen: Screen, name: str, as_of: str = "", *, sessions: int, shown: tuple[int, int] = (1, 1)
+) -> PairsView:
+    """What the page of all pairs shows: a page of the pairs, and one of the stays of so many sessions."""
     conn, known = screen.conn, known_book(screen, name)
     decision = None if known.record is None else decision_of(conn, known, as_of)
     if decision is None:
         return PairsView(known, None)
+    asked = {
+        "as_of": as_of,
+        "sessions": "" if sessions == SESSIONS_SHOWN else sessions,
+        "page": "" if shown[0] == 1 else shown[0],
+        "stays": "" if shown[1] == 1 else shown[1],
+    }
+
+    def address(place: str, number: int) -> str:
+        changed = {"page" if place == "pairs" else place: number}
+        return screen.address("books", name, "pairs", **{**asked, **changed}) + f"#{place}"
+
     with reading_once(conn):
         span = newest_span(conn, name, sessions)
         first = decision.session if span is None else span.first_session
-        stays = pair_stays(conn, name, decision.as_of, first=first, rows=STAYS_LISTED)
+        stays = pair_stays(conn, name, decision.as_of, first=first, rows=STAYS_MOST)
+        pairs = pair_standings(conn, name, decision.as_of)
         return PairsView(
             known=known,
             decision=decision,
-            pairs=pair_standings(conn, name, decision.as_of),
+            pairs=pairs,
+            pairs_page=ListPage(shown[0], len(pairs), ROWS_A_PAGE, partial(address, "pairs")),
             stays=stays,
+            stays_page=ListPage(shown[1], len(stays), ROWS_A_PAGE, partial(address, "stays")),
             sums=tuple(_sums(stays)),
             first=first,
             screened=_screened(conn, name, decision.as_of),
@@ -191,9 +239,9 @@ def pairs_view(screen: Screen, name: str, as_of: str = "", *, sessions: int) -> 
 
 
 def pair_view(
-    screen: Screen, name: str, pair: tuple[str, str, str], as_of: str = "", *, sessions: int
+    screen: Screen, name: str, pair: tuple[str, str, str], as_of: str = "", *, sessions: int, shown: int = 1
 ) -> PairView:
-    """What the page of a pair shows: pictures of so many decisions.
+    """What the page of a pair shows: pictures of so many decisions, and a page of what was decided in them.
 
     Raises
     ------
@@ -207,8 +255,13 @@ def pair_view(
     if decision is not None:
         points = pair_series(conn, name, strategy, a, b, until=decision.as_of, newest=sessions)
     if decision is None or not points:
-        shown = f"{a}/{b} of {strategy}"[:REPEATED]
-        raise HTTPException(404, f"Book {name} has measured nothing of the pair {shown!r}.")
+        words = f"{a}/{b} of {strategy}"[:REPEATED]
+        raise HTTPException(404, f"Book {name} has measured nothing of the pair {words!r}.")
+    asked = {"as_of": as_of, "sessions": "" if sessions == SESSIONS_SHOWN else sessions}
+
+    def address(number: int) -> str:
+        return screen.address("books", name, "pairs", *pair, **asked, page=number) + "#decisions"
+
     with reading_once(conn):
         stays = pair_stays(conn, name, decision.as_of, pair=pair, rows=STAYS_OF_PAIR)
         standings = pair_standings(conn, name, decision.as_of)
@@ -226,6 +279,7 @@ def pair_view(
             terms=terms,
             charts=_charts(screen, name, points, stays, terms),
             points=points[::-1],
+            page=ListPage(shown, len(points), POINTS_A_PAGE, address),
             stays=stays,
             profit=sum((one.profit for one in stays), Decimal(0)),
             legs=pair_legs(conn, name, decision.as_of, a, b),
@@ -263,7 +317,7 @@ def _charts(
     links = screen.address("books", book, "decision") + "?as_of={session}"
     z = [one.z if math.isnan(one.z_looked_at) else one.z_looked_at for one in points]
     means = [one.spread - one.z * one.sigma for one in points]
-    most = terms.stop + 0.3
+    most = terms.stop + 1.0
 
     def away(by: float) -> list[float]:
         return [mean + by * one.sigma for mean, one in zip(means, points, strict=True)]

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
 from nightdesk.cockpit.known_book import REPEATED, KnownBook, decision_of, instant_word, known_book
+from nightdesk.cockpit.list_pages import ListPage, page_number
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.core.errors import Refused
 from nightdesk.core.screen_weeks import LONGEST_IN_FORCE
@@ -35,13 +36,15 @@ from nightdesk.store.screen_rows import OpenCheck, StoredScreen, newest_good
 
 router = APIRouter()
 
-#: Attempts, weeks of members, and pairs that a page lists.
-ATTEMPTS_LISTED, WEEKS_LISTED, PAIRS_LISTED = 26, 12, 200
+#: Attempts, weeks of members, pairs a page, and names of those that came or went in a week.
+ATTEMPTS_LISTED, WEEKS_LISTED, PAIRS_A_PAGE, NAMES_LISTED = 26, 12, 50, 20
 #: What the list of stocks can be narrowed to.
 WHICH: Mapping[str, str] = {
     "all": "all of the pool",
     "member": "among the largest",
     "leg": "legs of pairs",
+    "came": "members that came",
+    "went": "members that went",
     "passed": "passed all",
     "failed": "failed",
     "unknown": "passed unknown",
@@ -97,23 +100,34 @@ class CriterionHead:
 
 
 @dataclass(frozen=True)
+class Names:
+    """Symbols that came or went: the first of them, how many more, and where the whole list is."""
+
+    shown: tuple[str, ...]
+    more: int
+    href: str
+
+
+@dataclass(frozen=True)
 class WeekLine:
     """Members of a week, and who came and went against the screen before; None where there is none before."""
 
     week: MemberWeek
-    came: tuple[str, ...] | None
-    went: tuple[str, ...] | None
+    came: Names | None
+    went: Names | None
 
 
 @dataclass(frozen=True)
 class StocksAsked:
-    """What an address asks of the list of stocks."""
+    """What an address asks of the lists: `of` narrows failed and unknown stocks, `criterion` sorts."""
 
     which: str = "all"
+    of: str = ""
     criterion: str = ""
     falling: bool = False
     symbol: str = ""
     page: int = 1
+    pairs: int = 1
 
 
 @dataclass(frozen=True)
@@ -133,8 +147,8 @@ class ScreenView:
         The one that the lists are of.
     heads : tuple of CriterionHead
     stocks : tuple of StockLine
-    together : int
-        How many stocks the list has on all its pages.
+    stocks_page, pairs_page : ListPage or None
+        Which pages of the two lists these are.
     weeks : tuple of WeekLine
     pairs : tuple of PairFound
     leaving : tuple of str
@@ -144,8 +158,6 @@ class ScreenView:
     off : tuple of (symbol, reason)
         What it found.
     asked : StocksAsked
-    before, after : str
-        Addresses of the pages of the list beside; empty where there is none.
     """
 
     known: KnownBook
@@ -155,15 +167,14 @@ class ScreenView:
     shown: StoredScreen | None = None
     heads: tuple[CriterionHead, ...] = ()
     stocks: tuple[StockLine, ...] = ()
-    together: int = 0
+    stocks_page: ListPage | None = None
+    pairs_page: ListPage | None = None
     weeks: tuple[WeekLine, ...] = ()
     pairs: tuple[PairFound, ...] = ()
     leaving: tuple[str, ...] = ()
     check: OpenCheck | None = None
     off: tuple[tuple[str, str], ...] = ()
     asked: StocksAsked = StocksAsked()
-    before: str = ""
-    after: str = ""
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -185,11 +196,6 @@ class ScreenView:
             if not one.good and (good is None or one.screened_at > good.screened_at)
         )
 
-    @property
-    def first_row(self) -> int:
-        """Place of the first stock of the page in its list."""
-        return (self.asked.page - 1) * ROWS_A_PAGE + 1
-
 
 @router.get("/books/{book}/screen")
 def screen_page(
@@ -197,17 +203,25 @@ def screen_page(
     book: str,
     at: str = "",
     which: str = "all",
+    of: str = "",
     by: str = "",
     falling: str = "",
     symbol: str = "",
     page: str = "1",
+    pairs: str = "1",
 ) -> HTMLResponse:
     """The screens of a book; of one of them every stock."""
     if which not in WHICH:
         raise Refused(f"which: found {which[:40]!r}; expected one of {', '.join(WHICH)}")
-    if not (page.isascii() and page.isdigit() and 1 <= int(page[:9]) <= 1_000_000):
-        raise Refused(f"page: found {page[:40]!r}; expected a number from 1 on")
-    asked = StocksAsked(which, by, falling == "yes", symbol.strip().upper(), int(page))
+    asked = StocksAsked(
+        which,
+        of,
+        by,
+        falling == "yes",
+        symbol.strip().upper(),
+        page_number("page", page),
+        page_number("pairs", pairs),
+    )
     view = screen_view(screen, book, at, asked)
     return screen.render("screen.html.j2", view, title=f"Screen of {book}", book=book, tab="screen")
 
@@ -241,20 +255,21 @@ def screen_view(screen: Screen, name: str, at: str = "", asked: StocksAsked = St
         shown = screen_of_instant(conn, name, _instant(at, attempts)) if at else good or attempts[0]
         if shown is None:
             raise HTTPException(404, f"Book {name} has no screen of {at[:REPEATED]!r}: {_known(attempts)}.")
-        place = _place(shown, asked.criterion)
+        weeks = member_weeks(conn, name, shown.screened_at, WEEKS_LISTED + 1)
         together, stocks = screened_stocks(
             conn,
             name,
             shown,
             which=asked.which,
-            place=place,
+            narrowed=_place(shown, "of", asked.of),
+            place=_place(shown, "by", asked.criterion),
             falling=asked.falling,
             symbol=asked.symbol,
+            before=weeks[1].symbols if len(weeks) > 1 else (),
             rows=ROWS_A_PAGE,
             skipped=(asked.page - 1) * ROWS_A_PAGE,
         )
         address = _address_of(screen, name, shown, asked)
-        more = asked.page * ROWS_A_PAGE < together
         decision = None if known.record is None else decision_of(conn, known)
         check = newest_open_check(conn, name)
         return ScreenView(
@@ -265,15 +280,16 @@ def screen_view(screen: Screen, name: str, at: str = "", asked: StocksAsked = St
             shown=shown,
             heads=tuple(_heads(shown, asked, address)),
             stocks=tuple(_line(shown, one) for one in stocks),
-            together=together,
-            weeks=tuple(_weeks(member_weeks(conn, name, shown.screened_at, WEEKS_LISTED + 1))),
-            pairs=pairs_found(conn, name, shown, PAIRS_LISTED),
+            stocks_page=ListPage(asked.page, together, ROWS_A_PAGE, lambda number: address(page=number)),
+            pairs_page=ListPage(
+                asked.pairs, shown.pairs, PAIRS_A_PAGE, lambda number: address("pairs", pairs=number)
+            ),
+            weeks=tuple(_weeks(weeks, address)),
+            pairs=pairs_found(conn, name, shown, PAIRS_A_PAGE, (asked.pairs - 1) * PAIRS_A_PAGE),
             leaving=() if decision is None else _leaving(conn, name, decision.as_of),
             check=None if check is None else check[0],
             off=() if check is None else check[1],
             asked=asked,
-            before=address(page=asked.page - 1) if asked.page > 1 else "",
-            after=address(page=asked.page + 1) if more else "",
         )
 
 
@@ -301,27 +317,30 @@ def _known(attempts: Sequence[StoredScreen]) -> str:
     return f"its newest is of {instant_word(attempts[0].screened_at)}"
 
 
-def _place(shown: StoredScreen, criterion: str) -> int:
+def _place(shown: StoredScreen, key: str, criterion: str) -> int:
     """The place of a criterion in the lists of a screen, from 1; 0 for none."""
     if not criterion:
         return 0
     if criterion not in shown.criteria:
-        raise Refused(f"by: found {criterion[:40]!r}; the screen asked {', '.join(shown.criteria)}")
+        raise Refused(f"{key}: found {criterion[:40]!r}; the screen asked {', '.join(shown.criteria)}")
     return list(shown.criteria).index(criterion) + 1
 
 
 def _address_of(screen: Screen, book: str, attempt: StoredScreen, asked: StocksAsked) -> Callable[..., str]:
-    """Makes addresses of the same list with something asked otherwise."""
+    """Makes addresses of the same lists with something asked otherwise, at the one that is named."""
 
-    def address(**changed: object) -> str:
+    def address(place: str = "stocks", **changed: object) -> str:
         given: dict[str, object] = {
             "at": instant_word(attempt.screened_at),
             "which": asked.which if asked.which != "all" else "",
+            "of": asked.of,
             "by": asked.criterion,
             "falling": "yes" if asked.falling else "",
             "symbol": asked.symbol,
+            "page": asked.page if asked.page > 1 else "",
+            "pairs": asked.pairs if asked.pairs > 1 else "",
         }
-        return screen.address("books", book, "screen", **{**given, **changed}) + "#stocks"
+        return screen.address("books", book, "screen", **{**given, **changed}) + f"#{place}"
 
     return address
 
@@ -349,11 +368,22 @@ def _shown(name: str, value: float, word: str) -> str:
     return _WRITE.get(name, figures.number)(value)
 
 
-def _weeks(weeks: Sequence[MemberWeek]) -> Iterator[WeekLine]:
+def _weeks(weeks: Sequence[MemberWeek], address: Callable[..., str]) -> Iterator[WeekLine]:
     """The weeks that are listed; the one behind them tells who came and went in the oldest."""
     for number, one in enumerate(weeks[:WEEKS_LISTED]):
         if number + 1 == len(weeks):
             yield WeekLine(one, None, None)
             return
         own, earlier = set(one.symbols), set(weeks[number + 1].symbols)
-        yield WeekLine(one, tuple(sorted(own - earlier)), tuple(sorted(earlier - own)))
+        yield WeekLine(
+            one,
+            _names(own - earlier, "came", one, address),
+            _names(earlier - own, "went", one, address),
+        )
+
+
+def _names(symbols: set[str], which: str, week: MemberWeek, address: Callable[..., str]) -> Names:
+    listed = sorted(symbols)
+    at = instant_word(week.screened_at)
+    href = address(at=at, which=which, of="", by="", falling="", symbol="", page="", pairs="")
+    return Names(tuple(listed[:NAMES_LISTED]), max(0, len(listed) - NAMES_LISTED), href)

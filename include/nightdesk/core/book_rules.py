@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-#: Keys of a configuration that say how a book is called, when it begins, with how much, and where its bars
-#: come from and its orders go. All others are its rules.
+#: Keys of a configuration that say how a book is called, when it begins, with how much, where its bars come
+#: from, where its orders go and whose they are. All others are its rules.
 NO_RULES = (
     "name",
     "title",
@@ -19,16 +19,17 @@ NO_RULES = (
     "broker",
     "accounts",
     "routes",
-    "tax",
 )
-NO_RULES_OF_FEEDS = ("daily", "hourly", "compare_with")
+NO_RULES_IN = {"feeds": ("daily", "hourly", "compare_with"), "tax": ("taxpayer", "sales")}
 
 
 def rules_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """The rules in a configuration, as `Book.configuration` says it and as the store keeps it."""
     rules = {key: value for key, value in configuration.items() if key not in NO_RULES}
-    feeds = configuration.get("feeds") or {}
-    return {**rules, "feeds": {key: value for key, value in feeds.items() if key not in NO_RULES_OF_FEEDS}}
+    for name, left_out in NO_RULES_IN.items():
+        part = configuration.get(name) or {}
+        rules[name] = {key: value for key, value in part.items() if key not in left_out}
+    return rules
 
 
 def rules_hash_of(configuration: Mapping[str, Any]) -> str:

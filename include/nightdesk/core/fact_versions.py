@@ -44,6 +44,11 @@ class FactVersions:
     def __len__(self) -> int:
         return len(self.subject)
 
+    def rows(self, at: slice | NDArray[np.intp]) -> FactVersions:
+        """Some of the versions."""
+        values = {name: one[at] for name, one in self.values.items()}
+        return FactVersions(self.subjects, self.subject[at], self.day[at], self.known_at[at], values)
+
 
 def number_columns(kind: FactKind) -> tuple[str, ...]:
     """The values of a kind that `FactVersions` has."""

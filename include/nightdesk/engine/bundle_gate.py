@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
@@ -200,12 +201,11 @@ def _whole(desk: Desk, wanted: Targets, passage: Passage, records: list[Record])
     return replace(passage, wanted=asked, records=(*records, *passage.records), last_round=last)
 
 
-def hedged(wanted: Targets, bundles: Bundles) -> Flags | None:
-    """Pairs of symbols that are legs of one bundle and nothing else, of shape (n_symbols, n_symbols)."""
-    out: Flags = np.zeros((wanted.held.shape[1],) * 2, dtype=np.bool_)
+def hedged(wanted: Targets, bundles: Bundles) -> NDArray[np.int16] | None:
+    """The number of the bundle of each symbol that is a leg of it and nothing else; 0 of any other."""
+    out: NDArray[np.int16] = np.zeros(wanted.held.shape[1], dtype=np.int16)
     here = (wanted.held != 0.0) | (wanted.quantity != 0.0)
     alone = here.sum(axis=0) <= 1
-    for legs in bundles.legs():
-        own = legs.columns[here[legs.strategy, legs.columns] & alone[legs.columns]]
-        out[own[:, None], own] = True
+    for number, legs in enumerate(bundles.legs(), start=1):
+        out[legs.columns[here[legs.strategy, legs.columns] & alone[legs.columns]]] = number
     return out if out.any() else None

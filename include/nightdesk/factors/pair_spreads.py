@@ -93,6 +93,10 @@ class PairSpread:
         places[rows] = np.where(fitted >= 0, rows[fitted], -1)
         return cls(places, **out)
 
+    def rows(self, at: NDArray[np.intp]) -> Self:
+        """The figures of some sessions alone; `fitted` is of the rows of all of them still."""
+        return type(self)(**{one.name: getattr(self, one.name)[at] for one in fields(self)})
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Names of all figures but `fitted`."""

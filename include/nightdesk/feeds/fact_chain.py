@@ -219,11 +219,13 @@ def _one_frame(kind: FactKind, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All answers; of a fact that an earlier source gave, a later one's versions do not count."""
     import pandas as pd
 
+    some = [one for one in frames if len(one)]
+    if len(some) < 2:  # the keys of years of facts take more memory than the facts
+        return fact_frame(kind, *some)
     found: list[pd.DataFrame] = []
     known: set[tuple[object, ...]] = set()
-    for frame in frames:
+    for frame in some:
         keys = list(zip(*(frame[name] for name in kind.key), strict=True))
         found.append(frame[[key not in known for key in keys]])
         known.update(keys)
-    some = [one for one in found if len(one)]
-    return fact_frame(kind, pd.concat(some)) if some else fact_frame(kind)
+    return fact_frame(kind, pd.concat(found))

@@ -107,8 +107,38 @@ def robust_scale(returns: Floats, look_back: int) -> Floats:
     ndarray of shape (n_sessions, n_symbols)
         NaN with fewer than `FEWEST_RETURNS` moves.
     """
-    size = np.where(returns == 0, np.nan, np.abs(returns))
-    return running_median(size, look_back, min(FEWEST_RETURNS, look_back)) / MAD_OF_NORMAL
+    return running_median(sizes_of(returns), look_back, min(FEWEST_RETURNS, look_back)) / MAD_OF_NORMAL
+
+
+def sizes_of(returns: Floats) -> Floats:
+    """The moves whose median is a scale: without those on which the close stood still."""
+    return np.where(returns == 0, np.nan, np.abs(returns))
+
+
+def scale_of(moves: Floats, look_back: int) -> Floats:
+    """`robust_scale` of single cells.
+
+    Parameters
+    ----------
+    moves : ndarray of shape (n_cells, look_back)
+        `sizes_of` the sessions before each; NaN where there is none.
+    look_back : int
+
+    Returns
+    -------
+    ndarray of shape (n_cells,)
+    """
+    ordered = np.sort(moves, axis=1)  # what is missing comes last
+    count = np.count_nonzero(np.isfinite(ordered), axis=1)
+    at = np.maximum(np.stack([count - 1 >> 1, count >> 1]), 0).T
+    median: Floats = np.take_along_axis(ordered, at, axis=1).sum(axis=1) / 2
+    return np.where(count < min(FEWEST_RETURNS, look_back), np.nan, median) / MAD_OF_NORMAL
+
+
+def jump_limit(scale: Floats, limits: Limits) -> Floats:
+    """The largest move that is accepted, by the symbol's own volatility; NaN: it is not known."""
+    limit = np.minimum(limits.price_jump, np.fmax(limits.price_jump_floor, limits.price_jump_sigmas * scale))
+    return np.where(np.isnan(scale), limits.price_jump, limit)
 
 
 def measure_jumps(
@@ -146,8 +176,7 @@ def measure_jumps(
     raw, adjusted = levels.raw, levels.adjusted
     since = newest_before(sound)
     size = _smaller_move(raw, adjusted, since)
-    limit = np.minimum(limits.price_jump, np.fmax(limits.price_jump_floor, limits.price_jump_sigmas * scale))
-    limit = np.where(np.isnan(scale), limits.price_jump, limit)
+    limit = jump_limit(scale, limits)
     accepted = sound & (panel.accepted > 0)
     with np.errstate(invalid="ignore"):
         starts = sound & ~accepted & ((size > limit) | _in_question(panel, raw, since, limits))

@@ -22,6 +22,7 @@ from nightdesk.feeds.jumps import (
     measure_jumps,
     newest_before,
     robust_scale,
+    sizes_of,
 )
 
 Floats = NDArray[np.float64]
@@ -188,6 +189,11 @@ def _moves(panel: Panel, levels: ComparableCloses) -> _Moves:
         return np.where((before >= 0) & np.isfinite(moved), moved, np.nan)
 
     return _Moves(raw=since(levels.raw), adjusted=since(levels.adjusted))
+
+
+def moves_of(panel: Panel) -> Floats:
+    """The moves of the adjusted close that a symbol's own volatility is made of; see `sizes_of`."""
+    return sizes_of(_moves(panel, ComparableCloses.of(panel)).adjusted)
 
 
 def _out_of_range(panel: Panel) -> Floats:

@@ -35,7 +35,7 @@ __all__ = ["CHECKS", "WHOLE_BOOK", "Check", "CheckConsequence", "Finding", "Qual
 _QUARANTINE, _WARN, _STOP = CheckConsequence.QUARANTINE, CheckConsequence.WARN, CheckConsequence.STOP
 
 #: Checks of absence: for a reference these are ruled by `reference_age`.
-_OF_ABSENCE = frozenset({"missing_share", "absent"})
+OF_ABSENCE = frozenset({"missing_share", "absent"})
 
 
 @dataclass(frozen=True)
@@ -262,25 +262,19 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     stops the run, and so does a failed share of the universe above its limit, in which a symbol without a bar
     of the session counts as failed, and of a list of members those of the session alone count.
     """
-    limits, measured = book.quality, _measured(panel, book, compare)
+    limits, found = book.quality, check_symbols(panel, book, compare)
+    measured, failed, own = found.measured, found.failed, found.own
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
     references = np.array(sorted({at[book.benchmark], at[book.volatility_index]}))
-    failed = _failing(measured.by_check, measured.jumps, limits)
-    frames = frames_of(panel, book, measured.by_check)
-    own = judge_own(frames, limits.expectations)
-    quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE) | _of_own(
-        own, _QUARANTINE, panel
-    )
-    bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
     others = _of_references(measured, failed, references) | {
         "failed_share": _failed_share(
             measured.by_check["absent"],
-            quarantined,
+            found.withheld.quarantined,
             [at[one] for one in book.symbols],
             book.member_mask(panel.sessions),
         )
     }
-    failed |= _failing(others, measured.jumps, limits)
+    failed = {**failed, **_failing(others, measured.jumps, limits)}
     width = len(panel.symbols)
     columns: dict[str, Rows] = dict.fromkeys(measured.by_check, np.arange(width))
     columns |= dict.fromkeys(others, references) | {"failed_share": np.array([width])}
@@ -292,12 +286,7 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
         failed=failed,
         columns=columns,
         jumps=measured.jumps,
-        withheld=Withheld(
-            quarantined=quarantined,
-            bars=bars,
-            prices=bars | _any_of(failed, lambda one: one.spoils is Spoils.PRICE),
-            opens=measured.opens,
-        ),
+        withheld=found.withheld,
         warned=_any_of(failed, lambda one: one.consequence is _WARN) | _of_own(own, _WARN, panel),
         entries_allowed=np.all(others["reference_age"] <= 0, axis=1),
         stop=np.any(
@@ -305,13 +294,44 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
             + [one.failed.any(axis=1) for one in own if one.said.then == _STOP.value],
             axis=0,
         ),
-        frames=frames,
+        frames=found.frames,
         own=own,
         compare=compare,
         compare_with={
             symbol: name for name, symbols in book.second_sources(panel.symbols).items() for symbol in symbols
         },
     )
+
+
+@dataclass(frozen=True)
+class SymbolChecks:
+    """What `examine` says of each symbol by itself; see `Quality`."""
+
+    measured: BarMeasures
+    failed: Mapping[str, Flags]
+    frames: SessionFrames
+    own: tuple[OwnVerdict, ...]
+    withheld: Withheld
+
+
+def check_symbols(panel: Panel, book: Book, compare: Floats | None = None) -> SymbolChecks:
+    """Check each column by itself: of some columns it is what it is of all.
+
+    Expectations of a book's own look at all of its symbols, and want all columns.
+    """
+    measured = _measured(panel, book, compare)
+    failed = _failing(measured.by_check, measured.jumps, book.quality)
+    frames = frames_of(panel, book, measured.by_check)
+    own = judge_own(frames, book.quality.expectations)
+    bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
+    withheld = Withheld(
+        quarantined=_any_of(failed, lambda one: one.consequence is _QUARANTINE)
+        | _of_own(own, _QUARANTINE, panel),
+        bars=bars,
+        prices=bars | _any_of(failed, lambda one: one.spoils is Spoils.PRICE),
+        opens=measured.opens,
+    )
+    return SymbolChecks(measured, failed, frames, own, withheld)
 
 
 def _of_own(own: Sequence[OwnVerdict], consequence: CheckConsequence, panel: Panel) -> Flags:
@@ -331,7 +351,7 @@ def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
     over = _over(panel, {symbol: contracts[symbol] for symbol in options})
     if any(panel.events):
         over |= _ended(panel)
-    for name in (*_OF_ABSENCE, "no_bar") if over.any() else ():
+    for name in (*OF_ABSENCE, "no_bar") if over.any() else ():
         measured.by_check[name][over] = np.nan
     return measured
 
@@ -363,7 +383,7 @@ def _of_references(
     faults = [
         failed[one.name][:, references]
         for one in CHECKS
-        if one.consequence is _QUARANTINE and one.name not in _OF_ABSENCE
+        if one.consequence is _QUARANTINE and one.name not in OF_ABSENCE
     ]
     return {
         "reference_age": np.where(np.isnan(since), so_far, since),
@@ -390,7 +410,7 @@ def _ended(panel: Panel) -> Flags:
     """Where a stated action has ended a symbol and no bar came since; shape (n_sessions, n_symbols)."""
     out, column = np.zeros(panel.close.shape, dtype=np.bool_), {one: n for n, one in enumerate(panel.symbols)}
     for row, events in enumerate(panel.events):
-        for n in (column[one.symbol] for one in events if one.kind in ENDINGS):
+        for n in (column[one.symbol] for one in events if one.kind in ENDINGS and one.symbol in column):
             out[row:, n] |= panel.age[row:, n] > np.arange(len(panel) - row)
     return out
 

@@ -32,8 +32,8 @@ FIRST_SESSIONS = {"daily": 3, "hourly": 2}
 #: So many of a book's newest decisions are shown.
 DECISIONS_SHOWN = 5
 #: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted,
-#: the database copied, and a copy restored for a rehearsal.
-DESK_DAGS = ("alerts", "fills", "upkeep", "drill")
+#: the database copied, a copy restored for a rehearsal, and books held against their next stage.
+DESK_DAGS = ("alerts", "fills", "upkeep", "drill", "gates")
 #: All books are waited for so long; the second call of two waits as long for the first.
 DECISION_TIMEOUT_SECONDS = 1800.0
 POLL_SECONDS = 1.0
@@ -235,6 +235,8 @@ def _closed(summaries: Sequence[Mapping[str, Any]]) -> set[datetime]:
 
 def _told(book: Book, span: DueDecisions, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line per decision: regime, NAV, orders."""
+    from nightdesk.session.protection_lines import order_words
+
     lines, noun = [book.label], span.schedule.noun
     wide, period = (12, "day") if span.schedule.kind == "daily" else (18, "hour")
     lines.append(f"{noun:<{wide}}{'regime':<12}{'VIX':>6}{'NAV, dollars':>16}{period:>9}  orders")
@@ -242,7 +244,7 @@ def _told(book: Book, span: DueDecisions, summaries: Sequence[Mapping[str, Any]]
         vix = "" if row["vix"] is None else f"{row['vix']:.2f}"
         nav = "" if row["nav"] is None else f"{row['nav']:,.2f}"
         day = "" if row["day_return"] is None else f"{row['day_return']:+.2%}"
-        orders = ", ".join(row["orders"]) or ("none" if row["status"] == "closed" else row["status"])
+        orders = order_words(row) or ("none" if row["status"] == "closed" else row["status"])
         name, regime = span.schedule.name_of(row["as_of"]), row["regime"] or ""
         lines.append(f"{name:<{wide}}{regime:<12}{vix:>6}{nav:>16}{day:>9}  {orders}")
     return lines

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from nightdesk.alerts.concerns import Concern, concerns
 from nightdesk.engine.stale import stale_words
 from nightdesk.operations.approval import newest_answer
+from nightdesk.operations.trading_stage import right_of_started
 from nightdesk.session.foreign_orders import words_of
+from nightdesk.session.trading_right import NO_RIGHT
 from nightdesk.session.unsent_orders import unsent_notes
 from nightdesk.store.decision_rows import (
     newest_decisions,
@@ -49,6 +51,8 @@ def concerns_of(
         Why it has no file, and what to do; empty where it has one.
     """
     switch, risk = kill_switch(conn, book), _answered(conn, book)
+    right = right_of_started(conn, book)
+    lacks = [] if right is None or not right.why else [f"{NO_RIGHT}: {right.why}"]
     marked = latest_marked(conn, book)
     stale = [] if marked is None else stale_holdings_of(conn, book, marked)
     newest = newest_decisions(conn, book, newest=1)
@@ -56,7 +60,13 @@ def concerns_of(
     if not newest:
         by_hand = [one.words for one in standing_overrides(conn, book, date.min)]
         return concerns(
-            switch, risk, foreign=foreign, without_file=without_file, by_hand=by_hand, schedule=schedule
+            switch,
+            risk,
+            foreign=foreign,
+            blocked=lacks,
+            without_file=without_file,
+            by_hand=by_hand,
+            schedule=schedule,
         )
     as_of, session = newest[0]["as_of"], newest[0]["session"]
     quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
@@ -70,7 +80,7 @@ def concerns_of(
         foreign=foreign,
         disputed=disputed_positions(conn, book, as_of),
         without_file=without_file,
-        blocked=stopped or blocked,
+        blocked=[*lacks, *(stopped or blocked)],
         failed=_decision(newest[0], schedule) if newest[0]["status"] == "failed" else None,
         unsent=unsent_notes(conn, book, as_of),
         silent=silent_strategies(conn, book, as_of),

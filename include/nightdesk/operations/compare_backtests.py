@@ -33,8 +33,8 @@ class ComparedBacktests:
     kept : tuple of KeptBacktest
         In the order in which they were asked for.
     differences : tuple of BacktestDifference
-        First of what they are made with (book, span, capital, code, bars, sources), then the keys of the book
-        by their paths.
+        First of what they are made with (book, span, capital, releases, code, bars, sources), then the keys
+        of the book by their paths.
     """
 
     kept: tuple[KeptBacktest, ...]
@@ -73,6 +73,7 @@ def _made_with(one: KeptBacktest) -> dict[str, str]:
         "from": f"{one.first}",
         "to": f"{one.last}",
         "capital": f"{one.capital:.2f}",
+        "release after": "" if one.release_after is None else f"{one.release_after}",
         "code": one.code_version,
         "bars": str(one.figures.get("panel_hash") or "")[:12],
         "sources": ", ".join(one.sources),

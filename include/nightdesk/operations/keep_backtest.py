@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
+from nightdesk.operations.count_trials import count_backtest
 from nightdesk.operations.research_form import (
     begin_asked,
     read_asked_book,
@@ -31,6 +32,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import transaction
+from nightdesk.store.gate_evidence_rows import keep_evidence
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -40,20 +42,26 @@ if TYPE_CHECKING:
 
 #: What a form takes; a book trades with no more.
 MOST_CAPITAL = 1e12
+#: Sessions; after more a book would stand still for most of any span.
+MOST_RELEASE_AFTER = 2520
 
 #: The keys of the form.
-FORM = ("books", "from", "to", "capital", "note")
+FORM = ("books", "from", "to", "capital", "release_after", "note")
 
 
 @dataclass(frozen=True)
 class BacktestForm:
-    """What a person asks for: a book over a span; `capital` None means that of the book."""
+    """What a person asks for: a book over a span.
+
+    `capital` None means that of the book, `release_after` None that nobody releases what a rule has killed.
+    """
 
     book: str
     first: date
     last: date
     capital: Decimal | None = None
     note: str = ""
+    release_after: int | None = None
 
 
 def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
@@ -76,7 +84,8 @@ def read_forms(values: Mapping[str, Any]) -> list[BacktestForm]:
     names = dict.fromkeys(read_asked_book({"book": one}) for one in books)
     first, last = read_asked_span(values)
     capital, note = _capital(values.get("capital")), read_asked_note(values)
-    return [BacktestForm(name, first, last, capital, note) for name in names]
+    released = _release_after(values.get("release_after"))
+    return [BacktestForm(name, first, last, capital, note, released) for name in names]
 
 
 def _capital(value: Any) -> Decimal | None:
@@ -93,10 +102,27 @@ def _capital(value: Any) -> Decimal | None:
     return Decimal(str(amount)).quantize(Decimal("0.01"))
 
 
+def _release_after(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool) or float(value) != int(value):
+            raise ValueError
+        sessions = int(value)
+    except (TypeError, ValueError, OverflowError):
+        sessions = 0
+    if not 1 <= sessions <= MOST_RELEASE_AFTER:
+        raise BadRequest(
+            f"release_after: found {shown(value)}; expected sessions from 1 to {MOST_RELEASE_AFTER:,}, or "
+            "nothing: nobody releases the book"
+        )
+    return sessions
+
+
 def run_backtest(
     conn: Connection, form: BacktestForm, *, by: str, run: str = "", environ: Mapping[str, str]
 ) -> KeptBacktest:
-    """Decide what a form asks for, in memory, and keep what came of it.
+    """Decide what a form asks for, in memory, keep what came of it, and count it among the book's trials.
 
     Parameters
     ----------
@@ -127,13 +153,29 @@ def run_backtest(
     with lone_backtest(conn, form.book) as alone:
         if not alone:
             raise Refused(_under_way(conn, form.book))
-        number = begin_backtest(conn, asked_of(book, start, by=by, run=run, note=form.note, changes=changes))
+        asked = asked_of(
+            book, start, by=by, run=run, note=form.note, changes=changes, release_after=form.release_after
+        )
+        number = begin_backtest(conn, asked)
         try:
             market = start.read(None)
             from nightdesk.research.backtest.run import backtest
 
-            result = backtest(start.book, market.panel, start.inception, start.last)
-            finish(conn, number, result, tuple(market.sources))
+            result = backtest(
+                start.book, market.panel, start.inception, start.last, release_after=form.release_after
+            )
+            sources = tuple(market.sources)
+            with transaction(conn):
+                count_backtest(
+                    conn,
+                    result,
+                    market.panel,
+                    sources,
+                    by=by,
+                    changes=changes,
+                    release_after=form.release_after,
+                )
+                finish(conn, number, book, result, sources)
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
                 fail_backtest(conn, number, f"{error}" if isinstance(error, NightdeskError) else repr(error))
@@ -151,6 +193,7 @@ def keep_result(
     by: str,
     note: str = "",
     changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> KeptBacktest:
     """Keep a backtest that a command has made.
 
@@ -167,16 +210,26 @@ def keep_result(
         The person, and what they wrote with it.
     changes : mapping of str to str
         Values over the book's file.
+    release_after : int, optional
+        Sessions after which a simulated person released a kill of a rule.
     """
-    asked = asked_of(book, start, by=by, note=read_asked_note({"note": note}), changes=changes)
+    words = read_asked_note({"note": note})
+    asked = asked_of(book, start, by=by, note=words, changes=changes, release_after=release_after)
     with transaction(conn):
         number = begin_backtest(conn, asked)
-        finish(conn, number, result, sources)
+        finish(conn, number, book, result, sources)
     return backtests_by_number(conn, [number])[number]
 
 
 def asked_of(
-    book: Book, start: Start, *, by: str, run: str = "", note: str = "", changes: Mapping[str, str]
+    book: Book,
+    start: Start,
+    *,
+    by: str,
+    run: str = "",
+    note: str = "",
+    changes: Mapping[str, str],
+    release_after: int | None = None,
 ) -> BacktestAsked:
     """What is asked of a book, with what it is made with."""
     from nightdesk.engine import resolve
@@ -194,15 +247,29 @@ def asked_of(
         code_version=code_version(resolve(book)),
         document=book.document,
         changes=changes,
+        release_after=release_after,
     )
 
 
-def finish(conn: Connection, number: int, result: Result, sources: tuple[str, ...]) -> None:
-    """Keep the figures and the course of a backtest that was begun."""
+def finish(conn: Connection, number: int, book: Book, result: Result, sources: tuple[str, ...]) -> None:
+    """Keep the figures and the course of a backtest that was begun, and its evidence of the book's rules."""
     from nightdesk.research.backtest.courses import course_of
     from nightdesk.research.backtest.metrics import metrics
+    from nightdesk.version import code_version
 
-    finish_backtest(conn, number, figures=metrics(result), series=course_of(result), sources=sources)
+    figures = metrics(result)
+    finish_backtest(conn, number, figures=figures, series=course_of(result), sources=sources)
+    days = [result.decided[at].state.mark.session for at in (0, -1)]
+    shown = {name: figures[name] for name in ("sharpe", "max_drawdown", "annual_return", "config_hash")}
+    evidence = {
+        **shown,
+        "backtest": number,
+        "first": f"{days[0]}",
+        "last": f"{days[1]}",
+        "sources": list(sources),
+    }
+    code = code_version(result.desk)
+    keep_evidence(conn, book.name, "backtest", book.rules_hash, code, evidence)
 
 
 def _under_way(conn: Connection, book: str) -> str:

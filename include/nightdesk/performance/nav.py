@@ -105,8 +105,8 @@ def nav_figures(nav: Floats, benchmark_returns: Floats | None = None) -> NavFigu
 
 
 def a_year(growth: float, sessions: int) -> float:
-    """Compound return a year of what grew by a factor over some sessions."""
-    return growth ** (SESSIONS_A_YEAR / sessions) - 1.0 if sessions else math.nan
+    """Compound return a year of what grew by a factor over some sessions; NaN if below 0."""
+    return growth ** (SESSIONS_A_YEAR / sessions) - 1.0 if sessions and growth >= 0.0 else math.nan
 
 
 def drawdowns(nav: Floats) -> Floats:

@@ -67,9 +67,11 @@ def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
     return all_trips(entries)[0]
 
 
-def all_trips(
-    entries: Iterable[Entry],
-) -> tuple[list[RoundTrip], dict[tuple[str, str], RoundTrip], dict[tuple[str, str], Position]]:
+#: Closed positions, then open ones and what is held by strategy and symbol; see `all_trips`.
+AllTrips = tuple[list[RoundTrip], dict[tuple[str, str], RoundTrip], dict[tuple[str, str], Position]]
+
+
+def all_trips(entries: Iterable[Entry]) -> AllTrips:
     """Every position of a ledger by strategy and symbol, closed or open.
 
     The profit of a position is the cash that its entries moved, dividends and commissions included: nothing

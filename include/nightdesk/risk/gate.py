@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -269,8 +270,7 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
 def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     """The attributes of each of the `verdicts`, for those who need many and none of them as an object."""
     records, held = passage.records, passage.held
-    quiet = _same(passage.quantity, held) and all(one.after is one.before for one in records)
-    if quiet or not records:
+    if _quiet(passage):
         return iter(())
     before, after = (np.array([getattr(one, name) for one in records]) for name in ("before", "after"))
     changed = before != after
@@ -294,6 +294,30 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
         after[cells].tolist(),
         strict=True,
     )
+
+
+def verdict_counts(passage: Passage) -> Counter[tuple[str, Action]]:
+    """How many of the `verdicts` there are, by the rule without the key of its limit, and by the action."""
+    told: Counter[tuple[str, Action]] = Counter()
+    if _quiet(passage):
+        return told
+    changed = np.array([one.before != one.after for one in passage.records])
+    rejected = changed & np.array([one.after == passage.held for one in passage.records])
+    silent = _silent(passage, changed)
+    counts = (flags.sum(axis=1).tolist() for flags in (silent, changed & ~rejected, rejected))
+    for action, of_action in zip(_ACTIONS, counts, strict=True):
+        for record, count in zip(passage.records, of_action, strict=True):
+            if count:
+                told[record.rule, action] += count
+    return told
+
+
+def _quiet(passage: Passage) -> bool:
+    """Whether the gate has no word to say: nothing was asked, or nothing changes."""
+    unmoved = _same(passage.quantity, passage.held) and all(
+        one.after is one.before for one in passage.records
+    )
+    return unmoved or not passage.records
 
 
 def deciding(name: str, ruling: Ruling, n: int) -> str:

@@ -204,8 +204,8 @@ class Situation:
     NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
-    `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
-    else; None where there is none. `member` says which members of the universe may be opened in this
+    `hedged` numbers the bundle of each symbol that is a leg of it and nothing else, 0 of any other; None
+    where there is none. `member` says which members of the universe may be opened in this
     session; True where all may. `factors`, `periods` and `protection` are there for rules that ask for them.
     `accounts` is None in a book of one account, `by_hand` where nobody limits anything. The other fields are
     those of the decision's day, mark and facts.
@@ -245,7 +245,7 @@ class Situation:
     outlay: Floats | float = 1.0
     member: Flags | Literal[True] = True
     accounts: AccountFunds | None = None
-    hedged: Flags | None = None
+    hedged: NDArray[np.int16] | None = None
     by_hand: ByHand | None = None
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from nightdesk.alerts.figures import percent, price, quantity
 from nightdesk.core.account_terms import MAIN
-from nightdesk.orders.resting import legs_words
 from nightdesk.store.db import Connection
 from nightdesk.store.protection_rows import StandingProtection, standing_protections
 
@@ -24,6 +25,14 @@ def _line(one: StandingProtection) -> str:
     return f"{one.symbol} of {one.strategy} {protection_words(one)}."
 
 
+def order_words(row: Mapping[str, Sequence[str]]) -> str:
+    """The orders of a decision in a line, from a row of the query `session_summaries`: those that trade at
+    the next open, then those that are placed to rest; empty without any.
+    """
+    resting = ", ".join(row["resting"])
+    return "; ".join(one for one in (", ".join(row["orders"]), resting and f"to rest: {resting}") if one)
+
+
 def protection_words(one: StandingProtection) -> str:
     """What rests for one position, or why nothing does, to follow its name."""
     if not one.rests:
@@ -31,8 +40,14 @@ def protection_words(one: StandingProtection) -> str:
     where = "" if one.account == MAIN else f", in account {one.account}"
     verb = "is to rest" if one.status == "planned" else "rests"
     units = quantity(one.quantity)
-    legs = f"{legs_words(one.stop_price, one.target_price)}{_away(one)}"
+    legs = f"{legs_shown(one.stop_price, one.target_price)}{_away(one)}"
     return f"{verb}, for {units} units: {legs}, placed on {one.placed_session}{where}"
+
+
+def legs_shown(stop: Decimal | None, target: Decimal | None) -> str:
+    """Where an order rests as people read it, ``stop $97.02, target $104.50``; empty where nowhere."""
+    legs = (("stop", stop), ("target", target))
+    return ", ".join(f"{name} {price(at)}" for name, at in legs if at is not None)
 
 
 def _away(one: StandingProtection) -> str:

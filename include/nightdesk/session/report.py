@@ -33,7 +33,7 @@ from nightdesk.engine.exits import rested_words
 from nightdesk.engine.injection import WORDS
 from nightdesk.engine.stale import stale_words
 from nightdesk.feeds.quality import WHOLE_BOOK
-from nightdesk.orders.resting import legs_words, protects
+from nightdesk.orders.resting import protects
 from nightdesk.orders.slippage import total
 from nightdesk.performance import StrategyDay, added_up
 from nightdesk.risk import RiskState, rule_shown, words
@@ -52,7 +52,7 @@ from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.notices import speaks
 from nightdesk.session.pair_lines import pair_lines
-from nightdesk.session.protection_lines import protection_lines
+from nightdesk.session.protection_lines import legs_shown, protection_lines
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
@@ -480,7 +480,7 @@ def _why_filled(order: Order, fill: Fill, reasons: Reasons) -> str:
 def _reason(order: Order, reasons: Reasons) -> str:
     """What the strategies behind an order said; of one that is to rest, where."""
     if protects(order) and order.stop_price is not None:
-        return f"rests for the position: {legs_words(order.stop_price, order.target_price)}"
+        return f"rests for the position: {legs_shown(order.stop_price, order.target_price)}"
     said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
     legs = [f"leg of bundle {name}" for name in order.bundles]
     words = (": ".join(filter(None, (one[0], one[2]))) for one in said if one is not None)

@@ -11,13 +11,16 @@ planned, kill switch on    suppressed where it adds to a position (or the switch
 planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
 planned, foreign orders    suppressed, by the rules of `nightdesk.session.foreign_orders`
 planned, a stop rests      suppressed where it adds to what that protects, and the broker takes one side alone
-planned, capital limit     suppressed where it would lead beyond the limit of the account
+planned, no right          suppressed where it adds to a position: see `nightdesk.session.trading_right`
+planned, capital limit     suppressed where it would lead beyond the limit of the account, of one with real
+                           money beyond the part of it that the book's stage lets it use
 planned, leg of a bundle   suppressed where it opens one of which another leg is not sent
 planned, disputed position suppressed; so is then what adds to any other position
 planned, too much          suppressed where it would sell more than ledger and broker hold
 planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, another rests     sent once that has ended: see `nightdesk.session.protection`
+planned, exits of another  becomes what their entry becomes: a broker is sent both as one
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, not to be sent    likewise at a real broker: see `nightdesk.session.order_identity`
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -29,7 +32,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from nightdesk.accounting.disputes import UnbookedOrder, why_withheld
 from nightdesk.brokers import (
@@ -43,12 +45,12 @@ from nightdesk.brokers import (
     Unreadable,
     capabilities,
 )
-from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
-from nightdesk.orders.order import Order, adds_risk
+from nightdesk.orders.order import Order, adds_risk, entry_id
 from nightdesk.session.bare_positions import cancel_beyond_held
 from nightdesk.session.broker_session import contact
+from nightdesk.session.capital_limits import beyond_capital, held_by
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
 from nightdesk.session.order_identity import is_ours
@@ -72,7 +74,7 @@ from nightdesk.store.ahead import reading_once
 from nightdesk.store.db import is_idle, transaction
 from nightdesk.store.foreign_order_rows import ForeignOrder
 from nightdesk.store.kill_switch_rows import kill_switch
-from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_ledger
+from nightdesk.store.ledger_rows import disputed_positions
 from nightdesk.store.order_rows import (
     begin_attempt,
     find_order,
@@ -193,7 +195,7 @@ def _send_each(
     """
     unknown: list[tuple[str, Transient]] = []
     for order in orders:
-        if order.client_order_id in waits:
+        if order.client_order_id in waits or entry_id(order.client_order_id) is not None:
             continue
         clock = _clock(context, broker)
         try:
@@ -337,7 +339,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         if stopped is None and withheld is not None:
             stopped = _Stopped("suppressed", withheld)
         if stopped is not None:
-            move_order(context.conn, name, *context.moment, stopped.status, stopped.cause)
+            move_planned(context.conn, name, stopped.status, stopped.cause, None)
             return
         begin_attempt(context.conn, name, commit=alone)
     try:
@@ -348,8 +350,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     except RejectedOrder as refusal:
         # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
         if not _is_there(context, broker, name, str(refusal)):
-            answered = refusal.answer
-            move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
+            move_planned(context.conn, name, "rejected", str(refusal), refusal.answer)
     except Unreadable as error:
         cause = f"not known whether it arrived: {error}"
         move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)
@@ -424,7 +425,7 @@ def _own_reason(
     # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
     read_at = (context.session, context.as_of) if broker.simulated else ()
     switch = kill_switch(context.conn, order.book, *read_at)
-    adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
+    adds = adds_risk(held_by(context, order.symbol), order.signed_quantity)
     if switch.on and (adds or switch.everything):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
     if found.account is not None:
@@ -435,20 +436,12 @@ def _own_reason(
     foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
     if foreign:
         return _Stopped("suppressed", foreign)
-    entry = context.book.entry_of(order.account)
-    against = rests_against(context, order) if capabilities(entry.kind).one_side else ""
+    kind = context.book.entry_of(order.account).kind
+    against = rests_against(context, order) if capabilities(kind).one_side else ""
     if against:
-        return _Stopped("suppressed", f"{entry.kind} takes it not while {against}")
-    limit = entry.capital_limit
-    if limit is not None and adds:
-        capital = _capital_at_work(context, order.account) + order.quantity * order.reference_price
-        if capital > limit:
-            return _Stopped(
-                "suppressed",
-                f"with it {capital:.2f} dollars would be in positions, "
-                f"account {entry.account} is limited to {limit}",
-            )
-    return None
+        return _Stopped("suppressed", f"{kind} takes it not while {against}")
+    beyond = beyond_capital(context, order) if adds else ""
+    return _Stopped("suppressed", beyond) if beyond else None
 
 
 def _withheld_because(context: Context, broker: Broker, order: Order) -> str | None:
@@ -465,7 +458,7 @@ def _withheld_because(context: Context, broker: Broker, order: Order) -> str | N
     return why_withheld(
         order,
         _disputed(context, order.account),
-        _held(context, symbol),
+        held_by(context, symbol),
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),
         context.book.entry_of(order.account).tolerance.quantity,
@@ -486,32 +479,3 @@ def _other_orders(context: Context, broker: Broker, order: Order) -> list[Unbook
             rest = ZERO if known.state.ended else known.quantity - known.filled
             found.append(UnbookedOrder(side, known.filled - booked, rest))
     return found
-
-
-def _held(context: Context, symbol: str) -> Decimal:
-    ledger = read_ledger(context.conn, context.book.name, context.as_of)
-    return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
-
-
-def _capital_at_work(context: Context, account: str) -> Decimal:
-    """Dollars in an account's positions at the mark, and in its orders of the decision that were sent and add
-    to them.
-    """
-    book, as_of, contracts = context.book.name, context.as_of, context.desk.contracts
-    rows = [row for row in positions_of(context.conn, book, as_of) if row["account"] == account]
-    positions = sum((abs(row["market_value"]) for row in rows), ZERO)
-    sent = (
-        one.order
-        for one in orders_of(context.conn, book, as_of)
-        if one.order.account == account
-        and one.attempts
-        and one.status not in ("rejected", "cancelled", "expired", "suppressed")
-    )
-    return positions + sum(
-        (
-            contracts.get(one.symbol, PLAIN).notional(one.quantity, one.reference_price)
-            for one in sent
-            if adds_risk(_held(context, one.symbol), one.signed_quantity)
-        ),
-        ZERO,
-    )

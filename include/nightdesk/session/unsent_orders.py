@@ -11,6 +11,7 @@ from nightdesk.accounting.disputes import IN_DISPUTE
 from nightdesk.core.account_terms import in_account
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import FOREIGN
+from nightdesk.session.trading_right import NO_RIGHT
 from nightdesk.store.db import Connection, now
 from nightdesk.store.message_rows import Level, raise_alert
 from nightdesk.store.order_rows import StoredOrder, find_order, unsent_orders
@@ -35,7 +36,10 @@ def tell_unsent(context: Context, account: str) -> None:
     ]
     if all(row["cause"].startswith(FOREIGN) for row in rows):
         return
-    grave = any(row["status"] != "suppressed" or IN_DISPUTE in row["cause"] for row in rows)
+    grave = any(
+        row["status"] != "suppressed" or IN_DISPUTE in row["cause"] or row["cause"].startswith(NO_RIGHT)
+        for row in rows
+    )
     level: Level = "CRITICAL" if grave and not context.book.is_simulated(account) else "WARNING"
     ids = "|".join(row["client_order_id"] for row in rows)
     where = f" of account {account}" if len(context.book.account_names) > 1 else ""

@@ -55,6 +55,8 @@ class BacktestAsked:
         Of the book that decides, `document` as JSON.
     changes : mapping of str to str
         Values over the book's file, by dotted key.
+    release_after : int or None
+        Sessions after which a simulated person releases a kill of a rule; None: nobody does.
     """
 
     book: str
@@ -68,6 +70,7 @@ class BacktestAsked:
     run: str = ""
     note: str = ""
     changes: Mapping[str, str] = field(default_factory=dict)
+    release_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class KeptBacktest:
     config_hash: str
     code_version: str
     capital: Decimal
+    release_after: int | None
     sources: tuple[str, ...]
     figures: Mapping[str, Any]
     error: str
@@ -173,6 +177,7 @@ def begin_backtest(conn: Connection, asked: BacktestAsked) -> int:
         "code_version": asked.code_version,
         "document": asked.document,
         "capital": asked.capital,
+        "release_after": asked.release_after,
     }
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)

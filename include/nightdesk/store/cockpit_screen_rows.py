@@ -74,9 +74,11 @@ def screened_stocks(
     attempt: StoredScreen,
     *,
     which: str,
+    narrowed: int,
     place: int,
     falling: bool,
     symbol: str,
+    before: Sequence[str] = (),
     rows: int,
     skipped: int,
 ) -> tuple[int, tuple[ScreenedStock, ...]]:
@@ -88,14 +90,18 @@ def screened_stocks(
     book : str
     attempt : StoredScreen
     which : str
-        ``all``, ``member``, ``leg`` (of a pair), ``passed``, ``failed``, or ``unknown`` (passed, since
-        nothing is known).
+        ``all``, ``member``, ``leg`` (of a pair), ``came`` and ``went`` (as members, against `before`),
+        ``passed``, ``failed``, or ``unknown`` (passed, since nothing is known).
+    narrowed : int
+        Place of the criterion that failed and unknown are narrowed to; 0: any.
     place : int
-        Of the criterion that sorts, and that narrows failed and unknown; 0: sorted by symbol.
+        Of the criterion by whose value it is sorted; 0: by symbol.
     falling : bool
         Largest value first. What was not measured comes last either way.
     symbol : str
         With what the symbol begins.
+    before : sequence of str
+        Members of the screen before.
     rows, skipped : int
     """
     found = read_rows(
@@ -105,9 +111,11 @@ def screened_stocks(
         at=attempt.screened_at,
         known_by=attempt.known_by,
         which=which,
+        narrowed=narrowed,
         place=place,
         falling=falling,
         symbol=symbol,
+        before=list(before),
         rows=rows,
         skipped=skipped,
     )
@@ -122,10 +130,13 @@ def member_weeks(conn: Connection, book: str, at: datetime, rows: int) -> tuple[
     return tuple(MemberWeek(**row) for row in read_rows(conn, "screen_members", book=book, at=at, rows=rows))
 
 
-def pairs_found(conn: Connection, book: str, attempt: StoredScreen, rows: int) -> tuple[PairFound, ...]:
-    """The pairs of a screen, best ranked first."""
+def pairs_found(
+    conn: Connection, book: str, attempt: StoredScreen, rows: int, skipped: int = 0
+) -> tuple[PairFound, ...]:
+    """So many pairs of a screen after those that are skipped, best ranked first."""
     key = {"book": book, "at": attempt.screened_at, "known_by": attempt.known_by}
-    return tuple(PairFound(**row) for row in read_rows(conn, "screen_pairs_found", **key, rows=rows))
+    found = read_rows(conn, "screen_pairs_found", **key, rows=rows, skipped=skipped)
+    return tuple(PairFound(**row) for row in found)
 
 
 def pair_in_screens(

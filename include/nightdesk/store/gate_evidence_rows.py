@@ -90,10 +90,20 @@ def keep_evidence(
 
 
 def evidence_of(
-    conn: Connection, book: str, kind: EvidenceKind | None = None, *, newest: int = 200
+    conn: Connection,
+    book: str,
+    kind: EvidenceKind | None = None,
+    *,
+    rules_hash: str = "",
+    newest: int = 2_000,
 ) -> tuple[Evidence, ...]:
-    """What is known of a book and of the code, the newest first, whichever version it was found of."""
-    rows = read_rows(conn, "gate_evidence_rows", book=book, kind=kind, newest=newest)
+    """What is known of a book and of the code, the newest first, whichever version it was found of.
+
+    With `rules_hash` also what is known of these rules under any other name.
+    """
+    rows = read_rows(
+        conn, "gate_evidence_rows", book=book, kind=kind, rules_hash=rules_hash or None, newest=newest
+    )
     return tuple(Evidence(**row) for row in rows)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from itertools import chain
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ from nightdesk.core.calendar import as_date
 from nightdesk.core.cell_figures import Figures
 from nightdesk.core.fields import Frozen, Symbol
 from nightdesk.core.members import PairSpan
-from nightdesk.core.pair_records import PairFigure, PairState
-from nightdesk.core.panel import Floats
+from nightdesk.core.pair_records import PairState
 from nightdesk.factors.pair_spreads import PairSpread, SpreadWindows
 from nightdesk.strategies.bundle_signals import refuse_unknown_legs
 from nightdesk.strategies.in_turn import InTurn, NotOpened, Spoken, Turn, quiet
@@ -34,6 +32,7 @@ from nightdesk.strategies.pair_states import (
     next_states,
     under_new_names,
 )
+from nightdesk.strategies.pair_studies import PairStudies, ShownPair
 from nightdesk.strategies.strategy import Direction, Signals, SignalSide, View
 from nightdesk.strategies.strategy_registry import register
 
@@ -61,37 +60,6 @@ class PairClause(IntEnum):
     LEFT = 2
     HELD = 3
     STRANGER = 4
-
-
-@dataclass(frozen=True)
-class PairStudies(Sequence[tuple[PairFigure, ...]]):
-    """Figures of pairs in every session; arrays of shape (n_sessions, n_pairs).
-
-    `shown` is where a session has figures of a pair, `listed` where the list in force has it.
-    """
-
-    sessions: tuple[date, ...]
-    pairs: tuple[tuple[str, str], ...]
-    shown: NDArray[np.bool_]
-    listed: NDArray[np.bool_]
-    fitted: NDArray[np.intp]
-    numbers: Mapping[str, Floats]
-
-    def __len__(self) -> int:
-        return len(self.sessions)
-
-    def __getitem__(self, t: Any) -> Any:
-        return tuple(self._figure(t, p) for p in np.flatnonzero(self.shown[t]).tolist())
-
-    def _figure(self, t: int, p: int) -> PairFigure:
-        row = int(self.fitted[t, p])
-        numbers: dict[str, Any] = {name: float(values[t, p]) for name, values in self.numbers.items()}
-        return PairFigure(
-            *self.pairs[p],
-            listed=bool(self.listed[t, p]),
-            fit_month=None if row < 0 else self.sessions[row],
-            **numbers,
-        )
 
 
 @register
@@ -185,29 +153,16 @@ class Pairs(InTurn):
         for span in (*always, *view.pairs):
             if span.a in column and span.b in column:
                 spans.setdefault((span.a, span.b), []).append(span)
-        listed = {pair: _listed(some, view) for pair, some in sorted(spans.items())}
-        shown = {pair: _lately(where, self.params.z_window) for pair, where in listed.items()}
-        pairs = tuple(pair for pair, where in shown.items() if where[first:].any())
         months = view.sessions.astype("datetime64[M]").astype(np.int64)
-        logs = view.factors[LOG_CLOSE]
-        found = [
-            PairSpread.of(logs[:, column[a]], logs[:, column[b]], months, self.windows) for a, b in pairs
-        ]
-
-        def side_by_side(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-            return np.stack(arrays, axis=1) if arrays else np.zeros((len(view.sessions), 0))
-
-        return PairStudies(
-            sessions=tuple(as_date(one) for one in view.sessions),
-            pairs=pairs,
-            shown=side_by_side([shown[pair] for pair in pairs]).astype(np.bool_),
-            listed=side_by_side([listed[pair] for pair in pairs]).astype(np.bool_),
-            fitted=side_by_side([one.fitted for one in found]).astype(np.intp),
-            numbers={
-                name: side_by_side([getattr(one, name) for one in found]).astype(np.float64)
-                for name in PairSpread.names()
-            },
-        )
+        logs, shown = view.factors[LOG_CLOSE], list[ShownPair]()
+        for (a, b), some in sorted(spans.items()):
+            listed = _listed(some, view)
+            rows = np.flatnonzero(_lately(listed, self.params.z_window))
+            rows = rows[rows >= first]
+            if len(rows):
+                found = PairSpread.of(logs[:, column[a]], logs[:, column[b]], months, self.windows)
+                shown.append(ShownPair((a, b), rows, listed[rows], found.rows(rows)))
+        return PairStudies.of(tuple(as_date(one) for one in view.sessions), shown)
 
     def speak(self, turn: Turn) -> Spoken:
         """The states of all pairs, and the entries and exits of their legs."""
@@ -294,7 +249,7 @@ class Pairs(InTurn):
 
     def figures(self, view: View, signals: Signals) -> Figures:
         """The open pair of each leg: its name, z by the fit of its entry, beta of that, sessions held."""
-        pair = np.full(signals.direction.shape, "", dtype="<U42")
+        pair = np.full(signals.direction.shape, "", dtype=object)  # as text of its own each is 168 bytes
         numbers = {name: np.full(signals.direction.shape, np.nan) for name in ("z", "beta", "sessions")}
         for t, n, one in _open_legs(view, self.name):
             pair[t, n] = one.name

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from tests.pair_market import INCEPTION, PAIRS, Incident, pair_market, session
 
-from nightdesk.core.book import load_book
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.panel import Panel
+from nightdesk.research.backtest import run
 from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.forked_work import CAN_FORK
+from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.pair_trades import ENDS, pair_rows
 from nightdesk.research.backtest.result_columns import columns_of
-from nightdesk.research.backtest.result_files import write_result
+from nightdesk.research.backtest.result_files import Format, result_files, write_result
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.trades import trades
 
@@ -27,11 +31,19 @@ PARAMS = {
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    market = pair_market(tmp_path_factory.mktemp("pairs") / "couples", INCIDENTS, PARAMS)
-    book, last = load_book(market.book), session(59)
+def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    return load_book(pair_market(tmp_path_factory.mktemp("pairs") / "couples", INCIDENTS, PARAMS).book)
+
+
+@pytest.fixture(scope="module")
+def panel(book: Book) -> Panel:
     assert book.origin is not None
-    return backtest(book, read_market(book, book.origin, last).panel, INCEPTION, last)
+    return read_market(book, book.origin, session(59)).panel
+
+
+@pytest.fixture(scope="module")
+def result(book: Book, panel: Panel) -> Result:
+    return backtest(book, panel, INCEPTION, session(59))
 
 
 def rows_of(result: Result) -> list[dict[str, object]]:
@@ -73,3 +85,22 @@ def test_the_file_holds_them(result: Result, tmp_path: Path) -> None:
         written = list(csv.DictReader(file))
     assert [row["pair"] for row in written] == [row["pair"] for row in rows_of(result)]
     assert [Decimal(row["profit"]) for row in written] == [row["profit"] for row in rows_of(result)]
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="this system does not fork")
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_what_is_said_in_turn_is_written_beside_the_walk_as_after_it(
+    book: Book,
+    panel: Panel,
+    result: Result,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file_format: Format,
+) -> None:
+    monkeypatch.setattr(run, "FOLLOWED", 10)
+    with result_files(tmp_path / "beside", file_format, 2) as files:
+        again = backtest(book, panel, INCEPTION, session(59), follow=files.follow)
+        files.finish(again, metrics(again))
+    write_result(result, tmp_path / "after", file_format=file_format)
+    for path in (tmp_path / "after").iterdir():
+        assert (tmp_path / "beside" / path.name).read_bytes() == path.read_bytes(), path.name

@@ -1,11 +1,13 @@
-"""The book of mean reversion and pairs on the sample market: a quarter, with its weekly screens."""
+"""The book of mean reversion and pairs on the sample market: a quarter and a year, with weekly screens."""
 
+import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from tests.conftest import PROJECT
 from tests.research.backtest.test_golden_orders import GOLDEN, orders_of
 
 from nightdesk.core.book import load_book
+from nightdesk.research.backtest import run
 from nightdesk.research.backtest.decided_span import begin_span
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.result_columns import columns_of
+from nightdesk.research.backtest.result_files import result_files
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.trades import trade_rows
 
@@ -36,7 +40,7 @@ def trades(quarter: Result) -> list[dict[str, object]]:
     return [dict(zip(columns_of("trades"), row, strict=True)) for row in trade_rows(quarter)]
 
 
-def pair_of(trade: dict[str, object]) -> str:
+def pair_of(trade: Mapping[str, object]) -> str:
     """The pair whose leg a trade was, by the words of its entry."""
     found = re.match(r"(\S+/\S+): z ", str(trade["entry_reason"]))
     assert found is not None, trade
@@ -127,3 +131,54 @@ def test_its_limits_on_positions_sectors_and_exposure_hold(quarter: Result) -> N
                 assert count <= 3, (one.state.mark.session, group)
     assert most > 6
     assert fullest == 3
+
+
+@pytest.mark.slow
+def test_the_files_of_a_year_add_up_to_its_nav_by_strategy_and_by_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "FOLLOWED", 100)
+    start = begin_span(
+        load_book(PROJECT / "books" / "reversion_pairs.yaml"), date(2019, 1, 2), date(2019, 12, 31)
+    )
+    with result_files(tmp_path / "year", "csv", 2) as files:
+        year = backtest(
+            start.book,
+            start.read(None).panel,
+            start.inception,
+            start.last,
+            release_after=5,
+            follow=files.follow,
+        )
+        files.finish(year, metrics(year))
+
+    def table(name: str) -> list[dict[str, str]]:
+        with (tmp_path / "year" / f"{name}.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    trades, by_strategy = table("trades"), defaultdict(Decimal)
+    stays, by_pair = defaultdict(set), defaultdict(Decimal)
+    for one in trades:
+        by_strategy[one["strategy"]] += Decimal(one["profit"])
+        assert one["entry_session"]
+        assert one["entry_reason"]
+        assert bool(one["exit_session"]) == bool(one["exit_reason"])
+        if one["strategy"] == "pairs":
+            name = pair_of(one).partition(" of ")[0]
+            by_pair[name] += Decimal(one["profit"])
+            stays[name].add(one["entry_session"])
+    told = {row["pair"]: row for row in table("pairs")}
+    assert len(told) > 10
+    assert {name: Decimal(row["profit"]) for name, row in told.items()} == by_pair
+    assert {name: int(row["entries"]) for name, row in told.items()} == {
+        name: len(some) for name, some in stays.items()
+    }
+    navs = [Decimal(row["nav"]) for row in table("nav")]
+    interest = sum(one.cash for one in year.entries if one.kind == "interest")
+    assert sum(by_strategy.values()) + interest == navs[-1] - navs[0]
+    figures = json.loads((tmp_path / "year" / "metrics.json").read_text())
+    assert {name: Decimal(str(one["profit"])) for name, one in figures["per_strategy"].items()} == by_strategy
+    said = [row for row in table("signals") if row["strategy"] == "pairs" and row["action"] == "enter"]
+    entered = sum(one["strategy"] == "pairs" for one in trades)
+    assert len(said) >= entered, "what pairs say is written of the whole year"
+    assert max(row["session"] for row in said) > "2019-10"

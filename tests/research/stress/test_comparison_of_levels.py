@@ -15,7 +15,8 @@ from nightdesk.core.errors import Refused
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.research.stress.comparison_of_levels import AVERAGE_LIMIT, WORST_LIMIT, measured, stress
-from nightdesk.research.stress.scenarios import SCENARIOS, Fall, Scenario, fallen, scenario
+from nightdesk.research.stress.scenarios import SCENARIOS, Scenario, scenario
+from nightdesk.research.stress.shocks import Fall
 
 BOOK = load_book(PROJECT / "books" / "multi_asset.yaml")
 SMALL = book(
@@ -44,7 +45,7 @@ def test_the_scenarios_are_those_of_the_house():
 
 def test_a_fall_takes_a_fifth_of_every_price_in_equal_steps_and_leaves_the_index_alone():
     panel = seeded_panel(SMALL)
-    down = fallen(panel, SMALL, FALL, START)
+    down = FALL.over(panel, SMALL, START)
     begins = int(np.searchsorted(panel.sessions, np.datetime64(START))) + FALL.after
     for symbol in SMALL.symbols:
         n = panel.column(symbol)
@@ -124,6 +125,17 @@ def test_each_run_is_the_backtest_of_its_span_on_real_bars(market: Path):
     off = told.runs[1]
     assert told.overall.worst == told.overall.average == off.max_drawdown
     assert told.passed
+
+
+def test_a_simulated_person_releases_the_book_of_a_run(market: Path):
+    terms = {"daily_loss": {"limit": -0.004, "kills": True}}
+    killing = BOOK.model_copy(update={"limits": {**BOOK.limits, **terms}, "levels": None})
+    covid, feeds = scenario("covid_2020"), [f"files:{market}"]
+    [never], [after] = (stress(killing, [covid], feeds, release_after=one).runs for one in (None, 5))
+    assert never.halts == 1
+    assert after.halts > 1
+    assert never.halted_sessions > after.halted_sessions / after.halts == 5
+    assert after.trades > never.trades
 
 
 def test_a_scenario_without_bars_is_skipped_with_the_reason_and_has_not_passed(market: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """The sweep: every point is the backtest of its book, whatever the number of processes."""
 
 import os
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -45,6 +46,25 @@ def test_a_point_has_the_figures_of_the_backtest_of_its_book():
         assert trial.config_hash == expected["config_hash"]
         assert trial.figures == {name: expected[name] for name in METRICS}
         assert trial.figures["closed"] > 0
+
+
+def test_a_simulated_person_releases_the_book_of_every_point():
+    def killing(settings):
+        limits = {**BASE.limits, "daily_loss": {"limit": -0.004, "kills": True}}
+        return load(settings).model_copy(update={"limits": limits})
+
+    grid = points([read_axis("portfolio.volatility_target=0.05,0.10")])
+    figures = []
+    for span in (SPAN, replace(SPAN, release_after=5)):
+        trials = sweep(BASE, grid, killing, span)
+        for trial in trials:
+            begun = killing(trial.settings).model_copy(update={"inception": START, "origin": FIRST})
+            result = backtest(begun, SPAN.panel, START, LAST, release_after=span.release_after)
+            expected = metrics(result)
+            assert trial.figures == {name: expected[name] for name in METRICS}
+        figures.append([one.figures["turnover_monthly"] for one in trials])
+    never, after = figures
+    assert after > never, "a book that is released goes on trading"
 
 
 def test_the_result_does_not_depend_on_the_number_of_processes():

@@ -39,16 +39,24 @@
           context.beginPath();
           context.rect(box.left, box.top, box.width, box.height);
           context.clip();
+          const size = 11 * devicePixelRatio;
+          const gap = 6 * devicePixelRatio;
+          const written = [];
+          context.font = size + "px system-ui, sans-serif";
+          context.textBaseline = "top";
           for (const band of data.bands) {
-            const top = plot.valToPos(band.high, "y", true);
-            const bottom = plot.valToPos(band.low, "y", true);
+            const top = Math.max(plot.valToPos(band.high, "y", true), box.top);
+            const bottom = Math.min(plot.valToPos(band.low, "y", true), box.top + box.height);
+            if (bottom <= top) continue;
             context.fillStyle = faded(tone(band.tone), 0.1);
             context.fillRect(box.left, top, box.width, bottom - top);
             context.fillStyle = tone("soft");
-            context.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
-            context.textBaseline = "top";
-            if (bottom > box.top && top < box.top + box.height)
-              context.fillText(band.label, box.left + 6 * devicePixelRatio, Math.max(top, box.top) + 3 * devicePixelRatio);
+            // Words that would lie over others stand beside them.
+            const y = Math.min(top + gap / 2, box.top + box.height - size);
+            const beside = written.filter((one) => Math.abs(one.y - y) < size).map((one) => one.end);
+            const x = Math.max(box.left, ...beside) + gap;
+            context.fillText(band.label, x, y);
+            written.push({ y, end: x + context.measureText(band.label).width + gap });
           }
           context.restore();
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 
@@ -21,13 +22,18 @@ def strategy_profits(result: Result) -> dict[str, Floats]:
     `positions` of a live book add up to.
     """
     profit: dict[str, Floats] = {name: np.zeros(len(result.decided)) for name in result.desk.strategies}
+    settled: dict[int, Decimal] = {}  # most positions stay the same object from one session to the next
     for n, one in enumerate(result.decided):
         prices = result.market.prices(one.t)
         for position in one.state.ledger.positions.values():
-            contract = result.desk.contracts.get(position.symbol, PLAIN)
-            open_profit = unrealised(position, prices[position.symbol], contract)
-            paid = position.commission + position.borrow
-            profit[position.strategy][n] += float(position.realised + open_profit + position.dividends - paid)
+            earned = settled.get(id(position))
+            if earned is None:
+                paid = position.commission + position.borrow
+                earned = settled[id(position)] = position.realised + position.dividends - paid
+            if position.quantity:
+                contract = result.desk.contracts.get(position.symbol, PLAIN)
+                earned += unrealised(position, prices[position.symbol], contract)
+            profit[position.strategy][n] += float(earned)
     return profit
 
 

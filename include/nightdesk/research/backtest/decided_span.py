@@ -53,8 +53,11 @@ class Start:
         return read_accepting(self.book, self.origin, self.until, feeds, accepted)
 
 
-def begin_span(book: Book, first: date, last: date) -> Start:
+def begin_span(book: Book, first: date, last: date, processes: int = 1) -> Start:
     """Let a book begin at the first session of a span.
+
+    Where it has a screen, so many `processes` make its screens side by side; more than one is for a process
+    without threads of its own.
 
     Raises
     ------
@@ -75,6 +78,6 @@ def begin_span(book: Book, first: date, last: date) -> Start:
     inception = as_date(sessions[0])
     origin = origin_of(book, inception)
     decided_last = as_date(sessions[-1])
-    begun, notes = listed_span(book, origin, inception, decided_last)
+    begun, notes = listed_span(book, origin, inception, decided_last, processes)
     begun = begun.model_copy(update={"inception": inception, "origin": origin})
     return Start(begun, origin, inception, decided_last, last, len(sessions), notes)

@@ -10,13 +10,25 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.members import first_without
 from nightdesk.feeds.member_lists import read_members
 
+#: What a book's members rest on: its list or screen, where bars and facts come from, and their checks.
+CHOOSE_MEMBERS = ("members", "feeds", "calendar", "schedule", "quality", "benchmark", "volatility_index")
+
 
 def with_listed(book: Book, origin: date, inception: date, last: date) -> Book:
     """The book of `listed_span`."""
     return listed_span(book, origin, inception, last)[0]
 
 
-def listed_span(book: Book, origin: date, inception: date, last: date) -> tuple[Book, tuple[str, ...]]:
+def listed_as(like: Book, book: Book, origin: date, inception: date, last: date) -> Book:
+    """The book of `listed_span`, with the members of `like` where both choose them alike."""
+    if like.membership is None or any(getattr(book, one) != getattr(like, one) for one in CHOOSE_MEMBERS):
+        return with_listed(book, origin, inception, last)
+    return book.with_members(like.membership, origin, last)
+
+
+def listed_span(
+    book: Book, origin: date, inception: date, last: date, processes: int = 1
+) -> tuple[Book, tuple[str, ...]]:
     """The book with all that is a member from `origin` to `last`, and what must be known of its universe.
 
     One that lists its symbols is as it is.
@@ -28,6 +40,8 @@ def listed_span(book: Book, origin: date, inception: date, last: date) -> tuple[
         First session of its panel.
     inception, last : date
         The decided sessions; each must have a member.
+    processes : int
+        As of `screen_span` of `nightdesk.research.backtest.screened_universe`.
 
     Raises
     ------
@@ -40,7 +54,7 @@ def listed_span(book: Book, origin: date, inception: date, last: date) -> tuple[
     if book.members.members is None:
         from nightdesk.research.backtest.screened_universe import screen_span
 
-        screened = screen_span(book, origin, inception, last)
+        screened = screen_span(book, origin, inception, last, processes=processes)
         return book.with_members(screened.membership, origin, last), screened.words
     source = book.members.members
     membership = read_members(source)

@@ -88,7 +88,7 @@ def results_of(result: Result) -> performance.Results:
             benchmark_returns=result.benchmark_returns[result.closing],
             traded=result.traded,
             costs=sum(_costs(result), ZERO),
-            trips=performance.round_trips(result.entries),
+            trips=result.trips[0],
         )
     )
 

@@ -1,4 +1,4 @@
-"""A backtest's outcome as files: a CSV or a Parquet file per table, and `metrics.json`.
+"""A backtest's outcome as files: a CSV or a Parquet file per table, `metrics.json`, and its tear sheet.
 
 Most of a table can be written while the sessions after it are still decided: forked processes do so, since
 the walk itself uses one processor alone.
@@ -24,10 +24,11 @@ from nightdesk.research.backtest.tables import GROWING, TABLES
 
 Format = Literal["csv", "parquet"]
 
-FIGURES = "metrics.json"
+FIGURES, SHEET = "metrics.json", "tearsheet.html"
 #: Decisions whose rows are made at a time.
 AT_ONCE = 128
-#: What is known before the walk, and what is known after it alone; the longest first.
+#: What is known before the walk where no strategy speaks in turn, and what is known after it alone; the
+#: longest first.
 EARLY, LATE = ("signals",), ("trades", "form_8949", "risk_events", "pairs")
 
 
@@ -51,7 +52,7 @@ def result_files(folder: Path, file_format: Format = "csv", processes: int = 1) 
         When the folder or a file cannot be written, or a process that writes dies. `folder` is then as it
         was, as after any other error.
     """
-    names = (*(f"{name}.{file_format}" for name in TABLES), FIGURES)
+    names = (*(f"{name}.{file_format}" for name in TABLES), FIGURES, SHEET)
     with draft_of(folder, names) as draft:
         files = ResultFiles(draft, file_format, beside=processes > 1 and CAN_FORK)
         try:
@@ -79,7 +80,7 @@ class ResultFiles:
 
     def __init__(self, draft: Path, file_format: Format, *, beside: bool) -> None:
         self._draft, self._format, self._beside = draft, file_format, beside
-        self._at_work: list[ForkedWork] = []
+        self._at_work: list[ForkedWork[None]] = []
         self._begun = 0
 
     def follow(self, result: Result) -> None:
@@ -89,21 +90,25 @@ class ResultFiles:
         self._wait()
         known = len(result.decided) - 1  # what becomes of the last one's orders is not known
         if known > self._begun:
-            early = () if self._begun else EARLY
-            self._begin(partial(self._grow, result, early, GROWING, result.part(self._begun, known)))
+            early, growing = _order(result)
+            early = () if self._begun else early
+            self._begin(partial(self._grow, result, early, growing, result.part(self._begun, known)))
             self._begun = known
 
-    def finish(self, result: Result, figures: Mapping[str, object]) -> None:
-        """Write all that is left of the whole backtest."""
+    def finish(self, result: Result, figures: Mapping[str, object], sheet: str = "") -> None:
+        """Write all that is left of the whole backtest, with the page that was made of it, if any."""
         with uncollected():
             if self._begun:
                 self._finish_beside(result)
             else:
-                self._write(result, *EARLY, *LATE)
-                self._complete(result, GROWING)
+                early, growing = _order(result)
+                self._write(result, *early, *LATE)
+                self._complete(result, growing)
         text = json.dumps(figures, indent=2, allow_nan=False)
-        with self._telling(FIGURES) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        for name, words in ((FIGURES, text + "\n"), (SHEET, sheet)):
+            if words:
+                with self._telling(name) as path:
+                    path.write_text(words, encoding="utf-8")
 
     def _finish_beside(self, result: Result) -> None:
         """The same, where some is written or still being written by another process."""
@@ -112,11 +117,11 @@ class ResultFiles:
             self._begin(partial(self._write, result, *LATE[:1]))
         self._write(result, *LATE[free:])
         self._wait()
-        rest = result.part(self._begun, len(result.decided))
+        rest, (_, growing) = result.part(self._begun, len(result.decided)), _order(result)
         few = len(rest.decided) == 1 and self._format == "csv"
         if not few:
-            self._begin(partial(self._complete, rest, GROWING[::2]))
-        self._complete(rest, GROWING if few else GROWING[1::2])
+            self._begin(partial(self._complete, rest, growing[::2]))
+        self._complete(rest, growing if few else growing[1::2])
         self._wait()
 
     def stop(self) -> None:
@@ -176,6 +181,11 @@ class ResultFiles:
                 f"{where} cannot be written: {error.strerror or error}. No file of this backtest was kept: "
                 "make room there, or name another folder"
             ) from error
+
+
+def _order(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables that are known before the walk, and those that grow with it."""
+    return ((), (*EARLY, *GROWING)) if result.desk.in_turn else (EARLY, GROWING)
 
 
 def _columns(result: Result, table: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nightdesk.core.corporate.kinds import SUCCEEDING_KINDS
 from nightdesk.core.errors import Refused
 from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import LISTINGS, QUOTES, FactKind
-from nightdesk.core.members import Membership, OffSpan, Succession
+from nightdesk.core.members import Flags, Membership, OffSpan, Succession
 from nightdesk.core.panel import Panel
 from nightdesk.core.pool_book import book_of_pool, screen_terms
 from nightdesk.core.screen_weeks import (
@@ -29,9 +29,10 @@ from nightdesk.core.screen_weeks import (
     sessions_beside,
 )
 from nightdesk.core.withheld import usable
-from nightdesk.feeds.quality import examine
+from nightdesk.feeds.window_checks import WindowChecks
+from nightdesk.research.backtest.forked_work import side_by_side
 from nightdesk.screening import screen, screening_sessions
-from nightdesk.screening.known_pool import OLDEST_LISTING, ListingKnown, pool_of_panel
+from nightdesk.screening.known_pool import OLDEST_LISTING, OLDEST_QUOTE, ListingKnown, pool_of_panel
 from nightdesk.screening.outcomes import off_before_open, open_check_sessions, week_of, why_nobody
 
 if TYPE_CHECKING:
@@ -81,7 +82,12 @@ class ScreenedSpan:
 
 
 def screen_span(
-    book: Book, origin: date, inception: date, last: date, instead: Sequence[str] = ()
+    book: Book,
+    origin: date,
+    inception: date,
+    last: date,
+    instead: Sequence[str] = (),
+    processes: int = 1,
 ) -> ScreenedSpan:
     """Screen the pool of a book for every week of a span.
 
@@ -95,6 +101,8 @@ def screen_span(
         The decided sessions.
     instead : sequence of str
         Sources of bars in place of the book's own.
+    processes : int
+        So many make screens side by side, see `nightdesk.research.backtest.forked_work.side_by_side`.
 
     Raises
     ------
@@ -110,10 +118,12 @@ def screen_span(
     rows = screening_sessions(screen_terms(book))
     before = calendar.shift(sessions_beside(calendar, screened[0])[0], 1 - rows)
     known = _KnownPool.read(pool, min(origin, before), last, instead)
-    weeks, failed = _weeks(known, screened)
+    weeks, failed = _weeks(known, screened, processes)
     _refuse_gaps(book, calendar, weeks, failed, inception, last)
     membership = membership_of([week for _, week in weeks], calendar)
-    off = tuple(_off(known, membership, calendar.between(inception, last)))
+    sessions = [as_date(one) for one in calendar.between(inception, last)]
+    found_off = side_by_side(partial(_off, known, membership), sessions, processes)
+    off = tuple(one for each in found_off for one in each)
     found = replace(membership, off=off).with_successors(known.successions())
     return ScreenedSpan(found, len(screened), failed, len(pool.symbols), known.delisted_by(last))
 
@@ -122,18 +132,22 @@ Weeks = list[tuple[datetime, ScreenedWeek]]
 Failed = tuple[tuple[datetime, str], ...]
 
 
-def _weeks(known: _KnownPool, screened: Sequence[datetime]) -> tuple[Weeks, Failed]:
-    weeks, failed, terms = list[tuple[datetime, ScreenedWeek]](), list[tuple[datetime, str]](), known.terms
+def _weeks(known: _KnownPool, screened: Sequence[datetime], processes: int) -> tuple[Weeks, Failed]:
+    known.examine()  # once, for all processes
+    made = list(zip(screened, side_by_side(partial(_screens, known), screened, processes), strict=True))
+    weeks = [(at, one) for at, one in made if isinstance(one, ScreenedWeek)]
+    return weeks, tuple((at, one) for at, one in made if isinstance(one, str))
+
+
+def _screens(known: _KnownPool, screened: Sequence[datetime]) -> list[ScreenedWeek | str]:
+    """What each screen found, or why it failed."""
+    made, terms = list[ScreenedWeek | str](), known.terms
     for at in screened:
         last, first = sessions_beside(known.calendar, at)
         facts = known.at(last, checked_at(known.calendar, first), screening_sessions(terms), examined=True)
         found = screen(facts, terms)
-        why = why_nobody(found)
-        if why:
-            failed.append((at, why))
-        else:
-            weeks.append((at, week_of(facts, found, first)))
-    return weeks, tuple(failed)
+        made.append(why_nobody(found) or week_of(facts, found, first))
+    return made
 
 
 def _refuse_gaps(
@@ -156,15 +170,17 @@ def _refuse_gaps(
             )
 
 
-def _off(known: _KnownPool, membership: Membership, sessions: Any) -> Iterator[OffSpan]:
+def _off(known: _KnownPool, membership: Membership, sessions: Sequence[date]) -> list[list[OffSpan]]:
     """The members that are off, session by session."""
-    for session in map(as_date, sessions):
+    made = []
+    for session in sessions:
         before = known.calendar.shift(session, -1)
         instant = checked_at(known.calendar, session)
         facts = known.at(before, instant, open_check_sessions(), examined=False)
         off = off_before_open(facts, known.terms.criteria)
-        if off:
-            yield from (OffSpan(one, session, off[one]) for one in membership.at(session) if one in off)
+        members = membership.at(session) if off else ()
+        made.append([OffSpan(one, session, off[one]) for one in members if one in off])
+    return made
 
 
 @dataclass(frozen=True)
@@ -174,7 +190,7 @@ class _KnownPool:
     pool: Book
     panel: Panel
     listings: _Listings
-    quotes: FactVersions
+    quotes: _QuotesByDay
 
     @classmethod
     def read(cls, pool: Book, first: date, last: date, instead: Sequence[str]) -> _KnownPool:
@@ -186,11 +202,19 @@ class _KnownPool:
         panel = read_market(bare, first, last, instead or None).panel
         begins = first - OLDEST_LISTING
         listed = _Listings(_rows(pool, LISTINGS, begins, last), pool.symbols)
-        return cls(pool, panel, listed, _quotes(pool, first, last))
+        return cls(pool, panel, listed, _QuotesByDay.of(_quotes(pool, first, last)))
 
     @cached_property
     def calendar(self) -> Calendar:
         return get_calendar(self.pool.calendar)
+
+    @cached_property
+    def _checks(self) -> WindowChecks:
+        return WindowChecks.of(self.panel, self.pool)
+
+    def examine(self) -> None:
+        """Have the data checks run over the whole panel, which those of windows rest on."""
+        _ = self._checks
 
     @property
     def terms(self) -> Any:
@@ -200,12 +224,13 @@ class _KnownPool:
         """The pool as a screen looks at it after a session: its newest `rows`."""
         end = int(np.searchsorted(self.panel.sessions, np.datetime64(session, "D"), side="right"))
         panel, count = self.panel.until(end).newest(rows), len(self.pool.symbols)
-        quarantined = np.zeros(count, dtype=np.bool_)
+        quarantined: Flags = np.zeros(count, dtype=np.bool_)
         if examined:
-            withheld = examine(panel, self.pool).withheld
-            panel, quarantined = usable(panel, withheld.bars), withheld.quarantined[-1]
+            bars, quarantined = self._checks.withheld(end - len(panel), end)
+            panel = usable(panel, bars)
         listings = self.listings.known(session, known_from)
-        return pool_of_panel(panel, count, listings, self.quotes, known_from, quarantined)
+        quotes = self.quotes.read_at(as_date(panel.sessions[-1]))
+        return pool_of_panel(panel, count, listings, quotes, known_from, quarantined)
 
     def successions(self) -> Iterator[Succession]:
         """What stocks of the pool have become."""
@@ -253,7 +278,26 @@ class _Listings:
             counts &= self._day >= last - np.timedelta64(oldest.days, "D")
         rows = np.flatnonzero(counts & (self._known_at <= as_moment(known_from)))
         # Within a symbol they ascend by day and by when they became known: the last one counts.
-        return {self._symbols[self._subject[row]]: self._listings[row] for row in rows.tolist()}
+        of = self._subject[rows]
+        newest = rows[np.append(of[1:] != of[:-1], True)[: len(rows)]]
+        return {self._symbols[self._subject[row]]: self._listings[row] for row in newest.tolist()}
+
+
+@dataclass(frozen=True)
+class _QuotesByDay:
+    """Quotes of years, of which a screen reads those of some days."""
+
+    versions: FactVersions
+
+    @classmethod
+    def of(cls, quotes: FactVersions) -> _QuotesByDay:
+        return cls(quotes.rows(np.argsort(quotes.day, kind="stable")))
+
+    def read_at(self, session: date) -> FactVersions:
+        """Those that a screen after a session may read: no others count for it."""
+        last = np.datetime64(session, "D")
+        bounds = (last - np.timedelta64(OLDEST_QUOTE.days, "D"), last + np.timedelta64(1, "D"))
+        return self.versions.rows(slice(*np.searchsorted(self.versions.day, np.array(bounds)).tolist()))
 
 
 _READ = ("exchange", "security", "sector", "market_cap")

@@ -110,9 +110,12 @@ def _valued(one: Decided, worth: Mapping[tuple[str, str], Decimal]) -> Valued:
 def signal_blocks(result: Result) -> Iterator[Block]:
     """What each strategy said of each symbol from the first decision on, with its reason in words.
 
-    That is known before the first of them is made.
+    That is known of all decisions before the first of them is made, but where a strategy speaks in turn: then
+    it is of those alone that were made.
     """
     first, end = result.decided[0].t, len(result.market.sessions)
+    if result.desk.in_turn:
+        end = result.decided[-1].t + 1
     starts = range(first, end, SESSIONS_AT_ONCE)
     return (_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
 

@@ -25,7 +25,7 @@ from nightdesk.engine.exits import (
     target_words,
 )
 from nightdesk.engine.injection import WORDS
-from nightdesk.performance.round_trips import RoundTrip, all_trips
+from nightdesk.performance.round_trips import RoundTrip
 from nightdesk.risk import words
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def trades(result: Result) -> list[RoundTrip]:
 
     Their profits add up to what the book has earned, to the cent, while no cash moves for the whole book.
     """
-    done, going, positions = all_trips(entry for one in result.decided for entry in one.entries)
+    done, going, positions = result.trips
     prices = result.market.prices(result.decided[-1].t)
     contracts = result.desk.contracts
     worth = {key: exposure(positions[key], prices[key[1]], contracts.get(key[1], PLAIN)) for key in going}
@@ -141,7 +141,7 @@ def _rested_words(result: Result, trade: RoundTrip, closed: int) -> str:
     last = entries[-1]
     placed = (order for one in reversed(result.decided[:closed]) for order in one.orders)
     order = next(one for one in placed if one.client_order_id == order_behind(last.reference))
-    if order.stop_price is None:
+    if not order.meets_stop:
         return ""
     return rested_words(order, last.price)
 

@@ -82,7 +82,8 @@ class Correlation(Rule):
         most, (first, second, strength) = situation.max_weight, situation.standing.correlations.pairs
         close = (strength > self.params.limit) & (weight[first] > 0.0) & (weight[second] > 0.0)
         if situation.hedged is not None:
-            close &= ~situation.hedged[first, second]
+            of = situation.hedged
+            close &= (of[first] == 0) | (of[first] != of[second])
         first, second, strength = first[close], second[close], strength[close]
         cap = self.params.joint_cap * (most[first] + most[second])
         return first, second, strength, weight[first] + weight[second], cap

@@ -1,0 +1,1 @@
+"""The criteria of the stages on a book's way to real money."""
