@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from ib_async.connection import Connection as TcpConnection
@@ -47,12 +48,15 @@ LATEST = 0.030
 #: What each stage runs: the orders are to be written; to be sent; to be sent where one answer was lost.
 STEPS = {"planning": "orders", "sending": "submit", "sending again": "submit"}
 
-_ANOTHER_STATEMENT = 3
-
 
 @dataclass(frozen=True)
 class Moment:
-    """A boundary as a run passed it: from which stage, as the how manieth, so many seconds before its end."""
+    """A boundary as a run passed it: from which stage, for the how manieth time, and so many seconds before
+    the end of the run.
+
+    How often a broker is asked before it answers differs from run to run, so that the boundaries in between
+    are not counted.
+    """
 
     boundary: Boundary
     stage: str
@@ -207,9 +211,9 @@ class Killing:
 
             def reached(boundary: Boundary) -> None:
                 nonlocal passed
+                if boundary != moment.boundary:
+                    return
                 if passed == moment.index:
-                    if boundary != moment.boundary:
-                        os._exit(_ANOTHER_STATEMENT)
                     if delay is None:
                         die()
                     os.write(tell, b".")
@@ -240,7 +244,12 @@ class Killing:
         with watching(self.watched, SERVING, reached):
             self._run(stage)
         end = time.perf_counter()
-        return [Moment(boundary, stage, n, end - at) for n, (boundary, at) in enumerate(passed)]
+        before = Counter[Boundary]()
+        moments = []
+        for boundary, at in passed:
+            moments.append(Moment(boundary, stage, before[boundary], end - at))
+            before[boundary] += 1
+        return moments
 
     def _lose_an_answer(self, moments: list[Moment]) -> None:
         """Kill the process that has sent the first order before it could write that down."""

@@ -209,6 +209,7 @@ def test_a_book_that_asks_for_no_protection_any_more_cancels_what_rests(desk: Br
 def test_a_book_that_names_no_more_what_it_holds_is_refused_in_words_and_its_stop_rests(
     desk: BrokeredDesk, gone: str
 ) -> None:
+    desk.live_through(2)
     path = Path(desk.book)
     tree = yaml.safe_load(path.read_text())
     if gone == "symbol":
@@ -217,7 +218,6 @@ def test_a_book_that_names_no_more_what_it_holds_is_refused_in_words_and_its_sto
     else:
         tree["strategies"]["another"] = {**tree["strategies"].pop(STRATEGY), "kind": STRATEGY}
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
-    desk.live_through(2)
     desk.evening(2)
     with pytest.raises(Refused, match=f"{HELD if gone == 'symbol' else STRATEGY}.*no longer names"):
         desk.run(2)
