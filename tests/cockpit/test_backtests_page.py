@@ -14,6 +14,7 @@ from tests.cockpit.own_desk import OwnDesk
 from tests.conftest import open_connection
 
 from nightdesk.cockpit import backtests_page
+from nightdesk.cockpit.session_view_page import STORED_PAGE_POLICY
 from nightdesk.store.backtest_rows import (
     BacktestAsked,
     BacktestSeries,
@@ -43,7 +44,9 @@ def keep(
         capital=Decimal(100_000),
         config_hash="a" * 64,
         code_version="1.0",
-        document=json.dumps({"name": book, "limits": {"trades": changed.pop("trades", 5)}}),
+        document=json.dumps(
+            {"name": book, "benchmark": "SPY", "limits": {"trades": changed.pop("trades", 5)}}
+        ),
         note=str(changed.pop("note", "")),
         run=str(changed.pop("run", "")),
     )
@@ -110,6 +113,26 @@ def test_one_shows_its_figures_course_strategies_and_targets(own_desk: OwnDesk) 
     for words in ("$112,340.00", "1,234", "&lt;met&gt;", "why", "/dags/research__backtest/runs/manual__1"):
         assert words in page
     assert "calmar" not in page
+
+
+def test_a_tear_sheet_is_a_click_away_in_a_frame_in_which_nothing_runs(own_desk: OwnDesk, door: Door) -> None:
+    number, failed = keep(own_desk), keep(own_desk, state="failed")
+    address = f"/backtests/{number}/sheet"
+    for page in ("/backtests", f"/backtests/{number}"):
+        assert own_desk.page(page).count(f'href="/cockpit{address}"') == 1
+    assert (
+        f'sandbox="" title="Tear sheet of backtest {number}" src="/cockpit{address}/page"'
+        in own_desk.page(address)
+    )
+    answer = own_desk.browser.get(f"{address}/page")
+    assert "Tear sheet of a backtest" in answer.text
+    assert answer.headers["content-security-policy"] == STORED_PAGE_POLICY
+    for path in ("sheet", "sheet/page"):
+        assert f"backtest {failed} is failed" in own_desk.page(f"/backtests/{failed}/{path}", 409)
+    assert f'/backtests/{failed}/sheet"' not in own_desk.page("/backtests")
+    door.hidden.add(SMALL)
+    for path in (address, f"{address}/page"):
+        own_desk.page(path, 404)
 
 
 def test_one_that_failed_or_runs_says_so(own_desk: OwnDesk) -> None:
