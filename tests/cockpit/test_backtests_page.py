@@ -12,9 +12,9 @@ from tests.cockpit.conftest import Door
 from tests.cockpit.decided_desk import SMALL, TWOFOLD
 from tests.cockpit.own_desk import OwnDesk
 from tests.conftest import open_connection
+from tests.engine.desks import book
 
 from nightdesk.cockpit import backtests_page
-from nightdesk.cockpit.session_view_page import STORED_PAGE_POLICY
 from nightdesk.store.backtest_rows import (
     BacktestAsked,
     BacktestSeries,
@@ -33,20 +33,19 @@ FIGURES = {
 
 
 def keep(
-    desk: OwnDesk, book: str = SMALL, *, state: str = "done", days: list[date] = DAYS, **changed: object
+    desk: OwnDesk, of: str = SMALL, *, state: str = "done", days: list[date] = DAYS, **changed: object
 ) -> int:
     """Keep a backtest whose NAV grows by 10 % a session, and give its number."""
     asked = BacktestAsked(
-        book=book,
+        book=of,
         by="ann",
         first=days[0],
         last=days[-1],
         capital=Decimal(100_000),
         config_hash="a" * 64,
         code_version="1.0",
-        document=json.dumps(
-            {"name": book, "benchmark": "SPY", "limits": {"trades": changed.pop("trades", 5)}}
-        ),
+        document=changed.pop("document", "")
+        or json.dumps({"name": of, "limits": {"trades": changed.pop("trades", 5)}}),
         note=str(changed.pop("note", "")),
         run=str(changed.pop("run", "")),
     )
@@ -115,24 +114,19 @@ def test_one_shows_its_figures_course_strategies_and_targets(own_desk: OwnDesk) 
     assert "calmar" not in page
 
 
-def test_a_tear_sheet_is_a_click_away_in_a_frame_in_which_nothing_runs(own_desk: OwnDesk, door: Door) -> None:
-    number, failed = keep(own_desk), keep(own_desk, state="failed")
-    address = f"/backtests/{number}/sheet"
-    for page in ("/backtests", f"/backtests/{number}"):
-        assert own_desk.page(page).count(f'href="/cockpit{address}"') == 1
-    assert (
-        f'sandbox="" title="Tear sheet of backtest {number}" src="/cockpit{address}/page"'
-        in own_desk.page(address)
+def test_the_tear_sheet_of_one_is_a_page_of_its_own(own_desk: OwnDesk) -> None:
+    """Also of one whose figures were kept before there were all of today's."""
+    number = keep(own_desk, document=book(title="<Two>").document, targets={}, benchmark="SPY")
+    assert f'<a href="/cockpit/backtests/{number}/sheet">its tear sheet</a>' in own_desk.page(
+        f"/backtests/{number}"
     )
-    answer = own_desk.browser.get(f"{address}/page")
-    assert "Tear sheet of a backtest" in answer.text
-    assert answer.headers["content-security-policy"] == STORED_PAGE_POLICY
-    for path in ("sheet", "sheet/page"):
-        assert f"backtest {failed} is failed" in own_desk.page(f"/backtests/{failed}/{path}", 409)
-    assert f'/backtests/{failed}/sheet"' not in own_desk.page("/backtests")
-    door.hidden.add(SMALL)
-    for path in (address, f"{address}/page"):
-        own_desk.page(path, 404)
+    assert own_desk.page("/backtests").count(f'href="/cockpit/backtests/{number}/sheet"') == 1
+    answer = own_desk.browser.get(f"/backtests/{number}/sheet")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "<h1>&lt;Two&gt;</h1>" in answer.text
+    assert "+21.00 %" in answer.text
+    own_desk.page(f"/backtests/{number + 1}/sheet", 404)
+    assert "is running" in own_desk.page(f"/backtests/{keep(own_desk, state='running')}/sheet", 409)
 
 
 def test_one_that_failed_or_runs_says_so(own_desk: OwnDesk) -> None:

@@ -66,7 +66,14 @@ def test_who_promoted_it_why_and_on_what_evidence(own_desk: OwnDesk, book: Book)
     shown: dict[str, dict[str, object]] = {
         "backtest": {**REAL, "sharpe": 0.9, "max_drawdown": 0.15},
         "stress": {"passed": True},
-        "validation": {"deflated_sharpe": 0.97, "overfitting_probability": 0.02, "superior_ability_p": 0.01},
+        "validation": {
+            "sources": ["yahoo"],
+            "checks": {
+                "deflated_sharpe": {"value": 0.97},
+                "overfitting": {"value": 0.02},
+                "beats_cash": {"value": 0.01},
+            },
+        },
         "audit": {"look_ahead_passed": True, "warm_up_passed": True},
     }
     with open_connection(own_desk.desk.url) as conn:

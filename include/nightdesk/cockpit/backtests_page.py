@@ -17,6 +17,7 @@ from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.cockpit.session_view_page import STORED_PAGE_POLICY
 from nightdesk.core.errors import Refused
 from nightdesk.operations.compare_backtests import MOST, BacktestDifference, compare_backtests
+from nightdesk.operations.kept_sheet import kept_sheet
 from nightdesk.session.book_dags import dag_id_of
 from nightdesk.store.backtest_rows import (
     BacktestSeries,
@@ -165,34 +166,21 @@ def backtests(
     return screen.render("backtests.html.j2", view, title="Backtests", book=book, tab="backtests")
 
 
-@router.get("/backtests/{number}/sheet")
-def framed_sheet(screen: AScreen, number: str) -> HTMLResponse:
-    """The frame around the tear sheet of one."""
-    view = one_backtest_view(screen, _number("backtest", number))
-    if view.kept.state != "done":
-        raise Refused(
-            f"backtest {view.kept.number} is {view.kept.state}: a tear sheet is of one that is done"
-        )
-    title = f"Tear sheet of backtest {view.kept.number}"
-    return screen.render("sheet.html.j2", view, title=title, tab="backtests")
-
-
-@router.get("/backtests/{number}/sheet/page")
-def sheet_alone(screen: AScreen, number: str) -> HTMLResponse:
-    """The tear sheet itself, a page that needs nothing else, with a policy of its own."""
-    from nightdesk.operations.kept_sheet import kept_sheet
-
-    kept = _visible(screen, [_number("backtest", number)])[0]
-    page = kept_sheet(screen.conn, kept.number)
-    return HTMLResponse(page, headers={"Content-Security-Policy": STORED_PAGE_POLICY})
-
-
 @router.get("/backtests/{number}")
 def one_backtest(screen: AScreen, number: str) -> HTMLResponse:
     """One of them."""
     view = one_backtest_view(screen, _number("backtest", number))
     title = f"Backtest {view.kept.number} of {view.kept.book}"
     return screen.render("one_backtest.html.j2", view, title=title, tab="backtests")
+
+
+@router.get("/backtests/{number}/sheet")
+def backtest_sheet(screen: AScreen, number: str) -> HTMLResponse:
+    """Its tear sheet, a page of its own with a policy of its own."""
+    kept = _visible(screen, [_number("backtest", number)])[0]
+    return HTMLResponse(
+        kept_sheet(screen.conn, kept.number), headers={"Content-Security-Policy": STORED_PAGE_POLICY}
+    )
 
 
 def _number(name: str, text: str) -> int:

@@ -16,7 +16,7 @@ from nightdesk.store.gate_promotion_rows import Promotion, promotions_of
 
 if TYPE_CHECKING:
     from nightdesk.operations.trading_stage import GateStanding
-    from nightdesk.research.gates.criteria import Criterion
+    from nightdesk.research.gates.stage_criteria import Criterion
 
 router = APIRouter()
 
