@@ -120,6 +120,7 @@ def test_the_tear_sheet_of_one_is_a_page_of_its_own(own_desk: OwnDesk) -> None:
     assert f'<a href="/cockpit/backtests/{number}/sheet">its tear sheet</a>' in own_desk.page(
         f"/backtests/{number}"
     )
+    assert own_desk.page("/backtests").count(f'href="/cockpit/backtests/{number}/sheet"') == 1
     answer = own_desk.browser.get(f"/backtests/{number}/sheet")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "<h1>&lt;Two&gt;</h1>" in answer.text
