@@ -4,8 +4,8 @@ Trigger it: name one book or more, the first and the last session, and if you li
 many sessions somebody would release a book that one of its rules has killed, and a note. **form** reads it;
 **backtest**, a task a book, reads the bars from the book's feeds, decides every session in memory with the
 functions of the daily run, and keeps figures, course and the book as it was. It sends no order and changes
-nothing of a book. The run's note says what came of each; `nightdesk backtests`
-and the cockpit list what was kept and set some side by side.
+nothing of a book. The run's note says what came of each; `nightdesk backtests` and the cockpit list what was
+kept and set some side by side.
 
 One backtest of a book is made at a time: another run of the same book is refused, and may be triggered again
 when that one has ended. A form that cannot be meant is refused at once, in the note too. `nightdesk backtest

@@ -7,6 +7,7 @@ import pytest
 
 from nightdesk.core.panel import Floats
 from nightdesk.risk import Correlations, Standing, correlations, make_rules
+from nightdesk.risk.correlation import known_pairs
 from nightdesk.testing.situations import situation
 
 RNG = np.random.default_rng(7)
@@ -100,3 +101,17 @@ def test_pairs_are_cut_from_the_most_correlated_down_and_all_hold_after() -> Non
     # SPY and BTC first: 55 to 41.25 %, that is 30 and 11.25. GLD and BTC: 61.25 to 48.75 %, that is 39.80 and
     # 8.95. GLD and SPY: 69.80 to 67.5 %, that is 38.49 and 29.01.
     assert after == pytest.approx([0.3849, 0.2901, 0.0895], abs=0.001)
+
+
+def test_of_some_symbols_it_is_that_part_of_the_matrix() -> None:
+    returns = np.random.default_rng(3).normal(0.0, 0.01, (80, 9))
+    asked = np.array([1, 1, 0, 1, 0, 1, 1, 0, 1], dtype=bool)
+    found = correlations(returns, asked)
+    for columns in ([0, 1, 3, 8], [2, 3, 5], [4, 7], [6], []):
+        at = np.array(columns, dtype=np.intp)
+        part = found.among(at)
+        assert np.array_equal(part, found.matrix[np.ix_(at, at)], equal_nan=True)
+        first, second, values = known_pairs(at, part)
+        assert np.array_equal(values, found.matrix[first, second])
+    alone = correlations(returns, np.arange(9) == 4)
+    assert np.isnan(alone.among(np.array([4, 5]))).all()

@@ -12,6 +12,7 @@ from nightdesk.cli import (
     account_commands,
     action_commands,
     alert_commands,
+    audit_commands,
     backfill_commands,
     backtest_commands,
     backup_commands,
@@ -44,6 +45,7 @@ from nightdesk.cli import (
     switch_commands,
     tax_commands,
     trace_commands,
+    trial_commands,
     upkeep_commands,
     user_commands,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "action_commands",
     "alert_commands",
     "app",
+    "audit_commands",
     "backfill_commands",
     "backtest_commands",
     "backup_commands",
@@ -88,6 +91,7 @@ __all__ = [
     "switch_commands",
     "tax_commands",
     "trace_commands",
+    "trial_commands",
     "upkeep_commands",
     "user_commands",
 ]

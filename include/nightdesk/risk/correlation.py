@@ -52,6 +52,19 @@ class Correlations:
             matrix[columns[:, None], columns] = self._found
         return matrix
 
+    def among(self, columns: Columns) -> Floats:
+        """Of some symbols among themselves, in the order of `columns`; of shape (n, n), as in `matrix`.
+
+        A decision keeps what it has asked for, and of a wide book the whole matrix is much of its memory.
+        """
+        place = np.full(self._returns.shape[1], -1)
+        place[self._columns] = np.arange(len(self._columns))
+        at = place[columns]
+        out, asked = np.full((len(at), len(at)), np.nan), np.flatnonzero(at >= 0)
+        if len(self._columns) > 1:
+            out[asked[:, None], asked] = self._found[at[asked][:, None], at[asked]]
+        return out
+
     @cached_property
     def pairs(self) -> tuple[Columns, Columns, Floats]:
         """Every known pair with its correlation, as `known_pairs` has them."""
@@ -121,9 +134,9 @@ def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Flo
     Parameters
     ----------
     columns : ndarray of shape (n,)
-        Ascending columns of `matrix`.
-    matrix : ndarray of shape (n_symbols, n_symbols)
-        Correlations; NaN where not known.
+        Ascending.
+    matrix : ndarray of shape (n, n)
+        Their correlations; NaN where not known.
 
     Returns
     -------
@@ -131,8 +144,7 @@ def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Flo
         Columns of the pair, `first` before `second`, in the order of rows and then columns.
     """
     i, j = _upper(len(columns))
-    first, second = columns[i], columns[j]
-    return _where_known(first, second, matrix[first, second])
+    return _where_known(columns[i], columns[j], matrix[i, j])
 
 
 def _where_known(first: Columns, second: Columns, values: Floats) -> tuple[Columns, Columns, Floats]:

@@ -154,7 +154,8 @@ class RiskMeasures:
     @cached_property
     def pairs(self) -> tuple[Columns, Columns, Floats]:
         """Of what is held, see `nightdesk.risk.correlation.known_pairs`."""
-        return known_pairs(np.flatnonzero(self.weights), self.standing.correlations.matrix)
+        held = np.flatnonzero(self.weights)
+        return known_pairs(held, self.standing.correlations.among(held))
 
     def pair(self, i: np.intp, j: np.intp) -> str:
         """Two symbols by their columns, as a pair is called."""

@@ -136,7 +136,7 @@ def risk_report(
         ),
         picture=picture_of(
             [measured.symbols[n] for n in held.tolist()],
-            measured.standing.correlations.matrix[np.ix_(held, held)],
+            measured.standing.correlations.among(held),
         ),
         distances=distances(rules, measured),
     )
