@@ -124,7 +124,7 @@ def test_the_tear_sheet_of_one_is_a_page_of_its_own(own_desk: OwnDesk) -> None:
     answer = own_desk.browser.get(f"/backtests/{number}/sheet")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "<h1>&lt;Two&gt;</h1>" in answer.text
-    assert "+21.00 %" in answer.text
+    assert "+12.34 %" in answer.text
     own_desk.page(f"/backtests/{number + 1}/sheet", 404)
     assert "is running" in own_desk.page(f"/backtests/{keep(own_desk, state='running')}/sheet", 409)
 

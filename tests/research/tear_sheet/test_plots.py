@@ -75,7 +75,7 @@ def test_no_line_is_drawn_of_nothing() -> None:
     assert plot_lines("T", days(1), [PlotLine("a", np.array([1.0]))], str) is None
     both = plot_lines("T", days(4), [nothing, PlotLine("b", np.arange(4.0))], str)
     assert both is not None
-    assert both.legend == ()
+    assert both.legend == (("l0", "b"),)
 
 
 def test_bands_end_with_the_scale() -> None:

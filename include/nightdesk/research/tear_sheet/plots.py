@@ -99,7 +99,7 @@ def plot_lines(
         title=title,
         summary=f"{title} from {sessions[0]} to {sessions[-1]}. {_said(known, label)}",
         marks="".join(marks),
-        legend=tuple((one.look, one.name) for one in known) if len(known) > 1 else (),
+        legend=tuple((one.look, one.name) for one in known) if len(lines) > 1 else (),
         vertical=tuple(Tick(down(value) / HEIGHT * 100, label(value)) for value in ticks),
         horizontal=tuple(Tick(100 * row / last, str(sessions[row])) for row in dates),
         right=tuple(_apart(Tick(down(min(band.high, top)) / HEIGHT * 100, band.name) for band in shown)),

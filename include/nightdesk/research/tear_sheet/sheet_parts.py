@@ -75,7 +75,7 @@ class SheetPlot:
     marks : str
         SVG made of numbers and names of classes.
     legend : tuple of (class, name)
-        Empty where there is but one line.
+        Empty where but one line was asked for.
     vertical, horizontal, right : tuple of Tick
     low : bool
         Whether it is of half the height.

@@ -173,9 +173,9 @@ def kept_tear_sheet(
         When it has no course, or its NAV was not above 0 in every session.
     """
     course, benchmark = sheet_course(series), str(document["benchmark"])
-    figures = {**_AT_FIRST, "book": kept.book, "benchmark": benchmark, **kept.figures}
-    figures |= {"first": kept.first, "last": kept.last, "sessions": len(course.sessions)}
-    figures |= {"config_hash": kept.config_hash, "code_version": kept.code_version}
+    asked = {name: getattr(kept, name) for name in ("book", "first", "last", "config_hash", "code_version")}
+    told = {**_AT_FIRST, **asked, "benchmark": benchmark, "sessions": len(course.sessions)}
+    figures = {**told, **kept.figures}
     origin = SheetOrigin(dict.fromkeys(kept.sources), changes=kept.changes)
     return _page(
         _head(document, figures, origin, "", (("soft", NOT_KEPT),)),
