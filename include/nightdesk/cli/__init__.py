@@ -47,6 +47,7 @@ from nightdesk.cli import (
     trial_commands,
     upkeep_commands,
     user_commands,
+    validate_commands,
 )
 from nightdesk.cli.app import app, refusal
 from nightdesk.core.errors import NightdeskError
@@ -92,6 +93,7 @@ __all__ = [
     "trial_commands",
     "upkeep_commands",
     "user_commands",
+    "validate_commands",
 ]
 
 
