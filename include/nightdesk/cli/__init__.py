@@ -48,6 +48,7 @@ from nightdesk.cli import (
     trial_commands,
     upkeep_commands,
     user_commands,
+    validate_commands,
 )
 from nightdesk.cli.app import app, refusal
 from nightdesk.core.errors import NightdeskError
@@ -94,6 +95,7 @@ __all__ = [
     "trial_commands",
     "upkeep_commands",
     "user_commands",
+    "validate_commands",
 ]
 
 

@@ -1,0 +1,1 @@
+"""LuckVerdict: whether a result of many tries is more than luck."""
