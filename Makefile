@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test browser test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench audit coverage reference lock
+.PHONY: help env run stop test browser test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench peers audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ format: env ## let ruff rewrite what it can
 
 bench: env ## measure, print a table and write benchmarks/latest.json
 	@$(PY) -m benchmarks
+
+peers: env ## measure other backtest engines beside the desk's walk, each in an environment of its own
+	@$(PY) -m benchmarks.peers
 
 audit: env ## known faults of the packages, risky lines of our own, licences
 	@$(PY) tools/audit.py

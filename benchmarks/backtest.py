@@ -96,6 +96,29 @@ def run_steps(close: Floats, threshold: float = plain_loop.THRESHOLD) -> Floats:
     return strategy.equity
 
 
+class GivenWeights(PlainStrategy):
+    """The plain strategy's steps where its weights are given: a row of NaN decides nothing."""
+
+    def __init__(self, close: Floats, weights: Floats, threshold: float) -> None:
+        self.close, self.weights, self.threshold = close, weights, threshold
+        self.ready = np.isfinite(weights[:, 0]).tolist()
+        self.equity = np.empty(len(close))
+
+    def select(self, t: int, account: Account) -> Account:
+        """The weights of the session."""
+        if not self.ready[t]:
+            return account
+        return Account(account.cash, account.held, account.worth, self.weights[t])
+
+
+def run_given_steps(close: Floats, weights: Floats, threshold: float = plain_loop.THRESHOLD) -> Floats:
+    """Equity through the desk's walk where weights are given, shape (n_sessions,)."""
+    strategy = GivenWeights(close, weights, threshold)
+    steps = (strategy.value, strategy.select, strategy.limit, strategy.fill, strategy.note)
+    walk(range(len(close)), steps, Account(plain_loop.CAPITAL, np.zeros(close.shape[1]), plain_loop.CAPITAL))
+    return strategy.equity
+
+
 def seeded_panel(book: Book, close: Floats) -> Panel:
     """A panel of a book's universe with given closes, and a calm volatility index with one crisis."""
     sessions = get_calendar(book.calendar).sessions[-len(close) - 260 : -260]

@@ -1,4 +1,4 @@
-"""The reference: a backtest as one would write it by hand with numpy, for one strategy, in one function.
+"""The reference: a backtest as one would write it by hand with numpy, for one strategy.
 
 Top 30 % by 12-1 momentum among the symbols above their SMA200, inverse volatility, changes of weight under
 2 % left alone, 0.10 % commission and 0.05 % slippage, 5 % in cash, filled at the close of the same bar.
@@ -44,26 +44,63 @@ def indicators(close: Floats) -> tuple[Floats, Floats, Floats]:
 def run(close: Floats, threshold: float = THRESHOLD) -> Floats:
     """Equity at each close, shape (n_sessions,); `threshold` is the change of weight that is left alone."""
     momentum, average, volatility = indicators(close)
-    n_sessions, n_symbols = close.shape
-    count = round(TOP * n_symbols)
-    cash, held = CAPITAL, np.zeros(n_symbols)
-    equity = np.empty(n_sessions)
-    for t in range(n_sessions):
-        price = close[t]
-        worth = cash + float(held @ price)
-        score = momentum[t]
-        if not np.isnan(score[0]):
-            best = np.argsort(-score, kind="stable")[:count]
-            best = best[price[best] > average[t, best]]
-            weight = np.zeros(n_symbols)
-            if len(best):
-                inverse = 1.0 / volatility[t, best]
-                weight[best] = (1.0 - CASH) * inverse / inverse.sum()
-            change = weight - held * price / worth
-            change[np.abs(change) < threshold] = 0.0
-            traded = change * worth / price
-            notional = np.abs(traded) * price
-            cash -= float(traded @ price) + float(notional.sum()) * (COMMISSION + SLIPPAGE)
-            held = held + traded
-        equity[t] = cash + float(held @ price)
+    count = round(TOP * close.shape[1])
+    account = (CAPITAL, np.zeros(close.shape[1]))
+    equity = np.empty(len(close))
+    for t in range(len(close)):
+        wanted = wanted_weights(close[t], momentum[t], average[t], volatility[t], count)
+        account, equity[t] = trade(account, close[t], wanted, threshold)
     return equity
+
+
+def target_weights(close: Floats) -> Floats:
+    """What the strategy wants at each close, shape (n_sessions, n_symbols); NaN where it decides nothing."""
+    momentum, average, volatility = indicators(close)
+    count = round(TOP * close.shape[1])
+    out = np.full_like(close, np.nan)
+    for t in range(len(close)):
+        wanted = wanted_weights(close[t], momentum[t], average[t], volatility[t], count)
+        if wanted is not None:
+            out[t] = wanted
+    return out
+
+
+def run_given(close: Floats, weights: Floats, threshold: float = THRESHOLD) -> Floats:
+    """Equity at each close, where the weights are given as `target_weights` has them."""
+    account = (CAPITAL, np.zeros(close.shape[1]))
+    equity = np.empty(len(close))
+    for t in range(len(close)):
+        wanted = None if np.isnan(weights[t, 0]) else weights[t]
+        account, equity[t] = trade(account, close[t], wanted, threshold)
+    return equity
+
+
+def wanted_weights(
+    price: Floats, momentum: Floats, average: Floats, volatility: Floats, count: int
+) -> Floats | None:
+    """Weights of one session; None with too little history."""
+    if np.isnan(momentum[0]):
+        return None
+    best = np.argsort(-momentum, kind="stable")[:count]
+    best = best[price[best] > average[best]]
+    weight = np.zeros(len(price))
+    if len(best):
+        inverse = 1.0 / volatility[best]
+        weight[best] = (1.0 - CASH) * inverse / inverse.sum()
+    return weight
+
+
+def trade(
+    account: tuple[float, Floats], price: Floats, weight: Floats | None, threshold: float
+) -> tuple[tuple[float, Floats], float]:
+    """The account after one session's trades at its close, and what it is worth then."""
+    cash, held = account
+    if weight is not None:
+        worth = cash + float(held @ price)
+        change = weight - held * price / worth
+        change[np.abs(change) < threshold] = 0.0
+        traded = change * worth / price
+        notional = np.abs(traded) * price
+        cash -= float(traded @ price) + float(notional.sum()) * (COMMISSION + SLIPPAGE)
+        held = held + traded
+    return (cash, held), cash + float(held @ price)

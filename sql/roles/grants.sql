@@ -31,7 +31,7 @@ REVOKE UPDATE, DELETE ON nightdesk.order_events, nightdesk.risk_events, nightdes
     nightdesk.macro, nightdesk.positioning, nightdesk.earnings, nightdesk.listings, nightdesk.quotes_eod,
     nightdesk.second_closes, nightdesk.overrides, nightdesk.override_ends, nightdesk.rebuilds,
     nightdesk.broker_statements, nightdesk.screens, nightdesk.screen_results, nightdesk.screen_pairs,
-    nightdesk.open_checks, nightdesk.open_check_failures, nightdesk.gate_evidence,
+    nightdesk.open_checks, nightdesk.open_check_failures, nightdesk.gate_evidence, nightdesk.trials,
     nightdesk.gate_promotions, nightdesk.gate_evaluations FROM nightdesk_writer;
 
 -- Tables whose rows are brought up to date and never go.

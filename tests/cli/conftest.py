@@ -16,6 +16,14 @@ from nightdesk.cli import app
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_desk_of_the_users(tmp_path_factory):
+    """A backtest counts what it tried where a desk runs: never on that of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(tmp_path_factory.mktemp("no-desk")))
+        yield
+
+
 class Command:
     """The `nightdesk` command in this process."""
 

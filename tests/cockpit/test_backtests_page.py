@@ -12,6 +12,7 @@ from tests.cockpit.conftest import Door
 from tests.cockpit.decided_desk import SMALL, TWOFOLD
 from tests.cockpit.own_desk import OwnDesk
 from tests.conftest import open_connection
+from tests.engine.desks import book
 
 from nightdesk.cockpit import backtests_page
 from nightdesk.store.backtest_rows import (
@@ -32,18 +33,19 @@ FIGURES = {
 
 
 def keep(
-    desk: OwnDesk, book: str = SMALL, *, state: str = "done", days: list[date] = DAYS, **changed: object
+    desk: OwnDesk, of: str = SMALL, *, state: str = "done", days: list[date] = DAYS, **changed: object
 ) -> int:
     """Keep a backtest whose NAV grows by 10 % a session, and give its number."""
     asked = BacktestAsked(
-        book=book,
+        book=of,
         by="ann",
         first=days[0],
         last=days[-1],
         capital=Decimal(100_000),
         config_hash="a" * 64,
         code_version="1.0",
-        document=json.dumps({"name": book, "limits": {"trades": changed.pop("trades", 5)}}),
+        document=changed.pop("document", "")
+        or json.dumps({"name": of, "limits": {"trades": changed.pop("trades", 5)}}),
         note=str(changed.pop("note", "")),
         run=str(changed.pop("run", "")),
     )
@@ -110,6 +112,20 @@ def test_one_shows_its_figures_course_strategies_and_targets(own_desk: OwnDesk) 
     for words in ("$112,340.00", "1,234", "&lt;met&gt;", "why", "/dags/research__backtest/runs/manual__1"):
         assert words in page
     assert "calmar" not in page
+
+
+def test_the_tear_sheet_of_one_is_a_page_of_its_own(own_desk: OwnDesk) -> None:
+    """Also of one whose figures were kept before there were all of today's."""
+    number = keep(own_desk, document=book(title="<Two>").document, targets={}, benchmark="SPY")
+    assert f'<a href="/cockpit/backtests/{number}/sheet">its tear sheet</a>' in own_desk.page(
+        f"/backtests/{number}"
+    )
+    answer = own_desk.browser.get(f"/backtests/{number}/sheet")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "<h1>&lt;Two&gt;</h1>" in answer.text
+    assert "+21.00 %" in answer.text
+    own_desk.page(f"/backtests/{number + 1}/sheet", 404)
+    assert "is running" in own_desk.page(f"/backtests/{keep(own_desk, state='running')}/sheet", 409)
 
 
 def test_one_that_failed_or_runs_says_so(own_desk: OwnDesk) -> None:

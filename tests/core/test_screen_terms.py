@@ -28,6 +28,8 @@ def test_null_switches_a_criterion_off() -> None:
         ({"criteria": {"price": [5, 5]}}, "smaller one comes first"),
         ({"criteria": {"price": [0, 5]}}, "greater than 0"),
         ({"criteria": {"exchanges": []}}, "at least 1 item"),
+        ({"criteria": {"exchanges": ["NYSEE"]}}, "found NYSEE, where nothing is listed: .* spell it NYSE"),
+        ({"criteria": {"exchanges": ["NASDAQ", "nyse"]}}, "spell it NYSE"),
         ({"criteria": {"dollar_volumes": 1}}, "Extra inputs"),
         ({"pool": "everything"}, "should match pattern"),
         ({"pairs": {"window": 59}}, "greater than or equal to 60"),
@@ -39,6 +41,11 @@ def test_null_switches_a_criterion_off() -> None:
 def test_what_makes_no_sense_is_refused(tree: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         ScreenTerms.model_validate(tree)
+
+
+def test_an_exchange_of_a_file_of_ones_own_is_taken() -> None:
+    terms = ScreenTerms.model_validate({"criteria": {"exchanges": ["XETRA", "NYSE ARCA"]}})
+    assert terms.criteria.exchanges == ("XETRA", "NYSE ARCA")
 
 
 def test_the_terms_survive_being_written_and_read() -> None:

@@ -31,6 +31,7 @@ from nightdesk.store.backtest_rows import (
     lone_backtest,
 )
 from nightdesk.store.db import Connection
+from nightdesk.store.trial_rows import newest_trials
 
 FIRST, LAST = date(2022, 3, 1), date(2022, 3, 14)
 FORM = {"books": ["small"], "from": "2022-03-01", "to": "2022-03-02"}
@@ -61,6 +62,7 @@ def send(desk: SmallDesk, conn: Connection, form: dict[str, Any]) -> None:
 def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     with project.connection() as conn:
         kept = made(project, conn, form={"note": "as it is"})
+        (trial,) = newest_trials(conn, "small")
         course = {(one.kind, one.strategy): one for one in backtest_series(conn, kept.number)}
         document = backtest_document(conn, kept.number)
     book = read_book(project.book.parent / "books" / "small.yaml")
@@ -71,6 +73,8 @@ def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     assert (kept.first, kept.last, kept.capital) == (FIRST, LAST, book.initial_capital)
     assert (kept.config_hash, kept.error, kept.sources) == (book.config_hash, "", ("files",))
     assert document["name"] == "small"
+    assert (trial["kind"], trial["asked_by"], trial["rules_hash"]) == ("backtest", "ann", book.rules_hash)
+    assert trial["annual_sharpe"] == pytest.approx(kept.figures["sharpe"], rel=1e-9)
     nav = course["nav", ""]
     assert nav.dollars == result.closing_nav.tolist()
     assert list(nav.sessions) == [one.state.mark.session for one in result.decided]

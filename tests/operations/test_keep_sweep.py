@@ -23,6 +23,7 @@ from nightdesk.research.sweep.trials import SweepSpan, Trial, sweep
 from nightdesk.session.books import read_book
 from nightdesk.store.db import Connection
 from nightdesk.store.sweep_rows import kept_sweeps, sweep_points
+from nightdesk.store.trial_rows import trials_of
 
 FIRST, LAST = date(2022, 3, 1), date(2022, 3, 14)
 GRID = ("portfolio.volatility_target=0.05,0.10,-1", f"strategies.{STRATEGY}.params.window=40,60")
@@ -64,6 +65,8 @@ def test_pieces_in_any_order_are_the_sweep_of_one_process(project: SmallDesk) ->
         for piece in reversed(pieces):
             assert len(try_points(conn, number, piece, environ=project.make_project())) == len(piece)
         swept = read_swept(conn, number)
+        tried = trials_of(conn, "small")
+    assert (tried.count, tried.asked, tried.rules) == (4, 4, 4), "points with a result count, each once"
     assert swept.kept.done
     assert (swept.kept.asked_by, swept.kept.note, swept.kept.sources) == ("ann", "as it is", ("files",))
     assert list(swept.trials) == in_one_process(project)

@@ -35,7 +35,14 @@ REAL = {"first": "2018-01-02", "last": "2022-12-30", "sources": ["yahoo"]}
 SHOWN: dict[Any, dict[str, Any]] = {
     "backtest": {**REAL, "sharpe": 0.9, "max_drawdown": 0.15},
     "stress": {"passed": True},
-    "validation": {"deflated_sharpe": 0.97, "overfitting_probability": 0.02, "superior_ability_p": 0.01},
+    "validation": {
+        "sources": ["yahoo"],
+        "checks": {
+            "deflated_sharpe": {"value": 0.97},
+            "overfitting": {"value": 0.02},
+            "beats_cash": {"value": 0.01},
+        },
+    },
     "audit": {"look_ahead_passed": True, "warm_up_passed": True},
 }
 

@@ -72,6 +72,12 @@ def test_a_target_in_euros_is_judged_in_dollars_by_the_rate_that_it_states(dolla
     assert (judged.value, judged.outcome) == (dollars, outcome)
 
 
+@pytest.mark.parametrize("rate", [108, 0.0108])
+def test_what_no_euro_was_ever_worth_is_no_rate(rate):
+    with pytest.raises(ValueError, match=f"found {rate:g}, and a euro is between 0.5 and 2 dollars"):
+        Target(above=50.0, eur_rate=rate, eur_rate_of=date(2026, 11, 30))
+
+
 def test_a_rate_comes_with_its_day():
     for half in ({"eur_rate": 1.08}, {"eur_rate_of": date(2026, 11, 30)}):
         with pytest.raises(ValueError, match="a rate and its day go together"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,13 @@ def test_stops_are_refused_for_crypto_at_alpaca_which_lets_none_rest(
     tree["levels"]["first_out"] = []
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
     assert read_book(path).protective is not None
+
+
+def test_the_rate_of_a_day_that_has_not_come_is_refused(write: Write) -> None:
+    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    path = write(targets={"profit_daily": {"above": 50, "eur_rate": 1.08, "eur_rate_of": day}})
+    with pytest.raises(Refused, match=rf"profit_daily\.eur_rate_of: found {day}, a day that has not come"):
+        read_book(path)
 
 
 def test_an_unknown_kind_of_broker_is_refused(write: Write) -> None:

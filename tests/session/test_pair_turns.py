@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.pair_market import INCEPTION, PAIRS, SYMBOLS, pair_market, session
 from tests.session.quick_checks import check_quickly
@@ -19,7 +20,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session, signals, targets
 from nightdesk.store.db import Connection, transaction
-from nightdesk.store.ledger_rows import read_marks
+from nightdesk.store.ledger_rows import read_ledger, read_marks
 from nightdesk.store.order_rows import move_order, orders_of
 from nightdesk.store.pair_rows import pair_states_of
 
@@ -73,6 +74,40 @@ def test_a_rejected_leg_lets_none_be_sent_and_the_pair_may_be_entered_again(
             then = states(context)[opened.name]
             assert "its entry came to nothing" in then.reason
             assert (then.phase, then.sessions) in {("candidate", 0), ("open", 0)}
+
+
+def test_a_pair_that_is_taken_out_of_the_list_while_it_is_open_is_left_whole(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    check_quickly(monkeypatch)
+    book = pair_market(tmp_path / "couples", (), PARAMS).book
+    with open_connection(database) as conn:
+        for number in range(13):
+            with at(conn, book, number) as context:
+                run_session(context)
+                now = states(context)
+            held = [one for one in now.values() if one.phase == "open" and one.sessions]
+            if held and not held[0].leaving:
+                break
+        else:
+            pytest.fail("no pair was held")
+        pair = held[0]
+        tree = yaml.safe_load(book.read_text())
+        left = [one for one in tree["strategies"]["pairs"]["params"]["pairs"] if tuple(one) != pair.legs]
+        tree["strategies"]["pairs"]["params"]["pairs"] = left
+        book.write_text(yaml.safe_dump(tree, sort_keys=False))
+        with at(conn, book, number + 1) as context:
+            run_session(context)
+            then = states(context)[pair.name]
+            assert (then.phase, then.leaving) == ("open", "unlisted")
+            assert "no list names it any more" in then.reason
+        with at(conn, book, number + 2) as context:
+            run_session(context)
+            ledger = read_ledger(conn, context.book.name, context.as_of)
+            assert ledger is not None
+            assert not {one.symbol for one in ledger.held()} & {*pair.legs}
+            assert states(context)[pair.name].phase == "cooling"
 
 
 def test_targets_without_the_factors_step_are_refused_with_what_to_run(

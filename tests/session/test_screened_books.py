@@ -1,5 +1,6 @@
 """A screened book: its screens, the check before the open, and what daily runs and backtests make of it."""
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import open_connection
 from tests.screened_market import ORIGIN, SYMBOLS, ScreenedMarket, screened_market, session
 from tests.session.quick_checks import check_quickly
+from tests.session.small_desk import die, in_child
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
@@ -27,6 +29,7 @@ from nightdesk.session.entry import open_context
 from nightdesk.session.report import session_report
 from nightdesk.session.screening_step import Screener, make_screen, screen_as_known
 from nightdesk.session.steps import ingest, run_session
+from nightdesk.store import screen_rows
 from nightdesk.store.db import Connection
 from nightdesk.store.ledger_rows import read_mark
 from nightdesk.store.screen_rows import (
@@ -151,6 +154,31 @@ def test_two_processes_at_once_make_one_screen(weekly: ScreenedMarket, database:
     assert len(made) == 1
     with open_connection(database) as conn:
         assert [one.known_by for one in newest_screens(conn, "screened")] == list(made)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_screen_whose_process_is_killed_leaves_nothing_and_is_made_by_the_next(
+    weekly: ScreenedMarket, database: str
+) -> None:
+    book = load_book(weekly.book)
+    at = screened_before(get_calendar().close_at(session(0)))
+
+    def make() -> StoredScreen:
+        with open_connection(database) as conn:
+            return make_screen(Screener.of_book(conn, book, at, {}), at)
+
+    def killed_within_the_transaction() -> None:
+        screen_rows.write_members = die
+        make()
+
+    assert in_child(killed_within_the_transaction) == -signal.SIGKILL
+    with open_connection(database) as conn:
+        assert newest_screens(conn, "screened") == ()
+    made = make()
+    assert made.good
+    with open_connection(database) as conn:
+        assert newest_screens(conn, "screened") == (made,)
+        assert len(results_of(conn, "screened", made)) == made.pool
 
 
 @pytest.mark.timeout(600)

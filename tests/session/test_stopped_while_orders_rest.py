@@ -1,8 +1,10 @@
 """People stop a book, and trade past it, while orders rest for its positions: what rests on, what is bare."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from tests.session.alpaca_desk import AlpacaDesk
 from tests.session.brokered_desk import BrokeredDesk
 from tests.session.ibkr_desk import IbkrDesk
@@ -20,6 +22,7 @@ from tests.session.resting_desk import (
 from tests.session.small_desk import STRATEGY, SmallDesk, instant
 from tests.session.test_alpaca_day import split, state
 
+from nightdesk.core.errors import Refused
 from nightdesk.operations.adopt import adopt
 from nightdesk.operations.collect import collect
 from nightdesk.operations.kill_switch import Turned, kill, release
@@ -185,3 +188,37 @@ def test_what_alpaca_would_call_a_wash_trade_is_not_sent_and_the_stop_stays(desk
     assert sent == {"suppressed"}
     [alert] = [one for one in told(desk, "which protects what is held") if "not in the market" in one]
     assert alert.startswith("WARNING")
+
+
+def test_a_book_that_asks_for_no_protection_any_more_cancels_what_rests(desk: BrokeredDesk) -> None:
+    path = Path(desk.book)
+    tree = yaml.safe_load(path.read_text())
+    del tree["protective"]
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    names = set(resting(desk).values())
+    desk.live_through(2)
+    desk.decide(2)
+    there = {one.client_order_id: one.status for one in desk.account.orders()}
+    assert {there[name] for name in names} == {"cancelled"}
+    assert resting(desk) == {}
+    assert {words for _, words in protections(desk, 2).values()} == {"no stop is set for it"}
+    assert desk.rows("SELECT item FROM nightdesk.reconciliations") == []
+
+
+@pytest.mark.parametrize("gone", ["symbol", "strategy"])
+def test_a_book_that_names_no_more_what_it_holds_is_refused_in_words_and_its_stop_rests(
+    desk: BrokeredDesk, gone: str
+) -> None:
+    path = Path(desk.book)
+    tree = yaml.safe_load(path.read_text())
+    if gone == "symbol":
+        tree["universe"].pop(HELD)
+        tree["levels"] |= {"first_out": [], "havens": []}
+    else:
+        tree["strategies"]["another"] = {**tree["strategies"].pop(STRATEGY), "kind": STRATEGY}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    desk.live_through(2)
+    desk.evening(2)
+    with pytest.raises(Refused, match=f"{HELD if gone == 'symbol' else STRATEGY}.*no longer names"):
+        desk.run(2)
+    assert selling(desk) == holdings(desk)

@@ -153,7 +153,7 @@ def test_newer_code_opens_nothing_until_its_tests_are_known_to_be_green(
     promoted(desk, Stage.FULL, code="0.0.9+0123456789ab")
     decide(desk, 0)
     assert fake.asked("submit") == []
-    assert all("no green tests of it are known" in one for one in causes(desk, 0).values())
+    assert all("no green tests of code" in one for one in causes(desk, 0).values())
 
     with desk.connection() as conn:
         keep_evidence(conn, "", "code", "", code_version(), {"green": True})

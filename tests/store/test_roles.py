@@ -31,7 +31,7 @@ GROWING = {
     "transfers", "exercise_notices", "funding_rates", "headline_scores", "task_failures", "macro",
     "positioning", "earnings", "listings", "quotes_eod", "second_closes", "overrides",
     "override_ends", "rebuilds", "broker_statements", "screens", "screen_results", "screen_pairs",
-    "open_checks", "open_check_failures", "gate_evidence",
+    "open_checks", "open_check_failures", "gate_evidence", "trials",
     "gate_promotions", "gate_evaluations",
 }  # fmt: skip
 KEPT = {

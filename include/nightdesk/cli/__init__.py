@@ -45,6 +45,7 @@ from nightdesk.cli import (
     switch_commands,
     tax_commands,
     trace_commands,
+    trial_commands,
     upkeep_commands,
     user_commands,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "switch_commands",
     "tax_commands",
     "trace_commands",
+    "trial_commands",
     "upkeep_commands",
     "user_commands",
 ]

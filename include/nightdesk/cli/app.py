@@ -32,7 +32,7 @@ ORDER = (
         "backtest",
         "backtests",
     ),
-    *("checks", "members", "screen", "sweep", "sweeps", "stress", "audit"),
+    *("checks", "members", "screen", "sweep", "sweeps", "trials", "stress", "audit"),
     *("gate", "promote", "rehearse", "record-tests"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(

@@ -37,13 +37,16 @@ from nightdesk.cli.options import (
 )
 from nightdesk.cli.output import progress, show, table
 from nightdesk.cli.spans import begin
+from nightdesk.cli.trial_counting import CountedTrials, count_in_ledger
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
     from nightdesk.engine import Injection
+    from nightdesk.research.backtest.data import FetchedBars
     from nightdesk.research.backtest.decided_span import Start
     from nightdesk.research.backtest.run import Result
     from nightdesk.risk import RiskEvent
+    from nightdesk.store.db import Connection
 
 
 @app.command(
@@ -77,7 +80,8 @@ def backtest(
     span; its factors begin 504 sessions before, as many more as they need, or at its own origin. --out
     writes tables, figures and a tear sheet; nothing is stored, but by --keep its figures and its course
     (`backtests` lists them), and by --keep-band the band of each strategy's results. A price that jumps waits
-    in quarantine to the end, unless --accept takes it as it is.
+    in quarantine to the end, unless --accept takes it as it is. Where the desk's database is at hand, what is
+    no exercise counts among the book's trials.
     """
     from nightdesk.accounting.exercise_notices import read_notices
     from nightdesk.cli.data_notes import market_document
@@ -119,6 +123,9 @@ def backtest(
                 exercises = _exercises(injected, drills, release_after, noticed)
                 told = origin_of_bars(market, notes=start.notes, changes=settings(set_), exercises=exercises)
                 files.finish(result, figures, tear_sheet(result, figures, told))
+    counted = CountedTrials(why_not="an exercise is no result of the book")
+    if not (kill or release or inject or notices):
+        counted = _count(result, market, settings(set_), release_after)
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
     kept = None
     if keep:
@@ -144,6 +151,7 @@ def backtest(
         "format": None if out is None else format_,
         "bands": bands,
         "kept": kept,
+        "trials": counted.document(),
         "metrics": figures,
     }
     show(document, as_json=json, text=lambda: _summary(document))
@@ -307,6 +315,28 @@ def _keep(
             release_after=release_after,
         )
     return done.number
+
+
+def _count(
+    result: Result, market: FetchedBars, changes: Mapping[str, str], release_after: int | None
+) -> CountedTrials:
+    """Count a backtest among the book's trials."""
+    from nightdesk.operations.count_trials import count_backtest
+
+    def write(conn: Connection, by: str) -> tuple[int]:
+        return (
+            count_backtest(
+                conn,
+                result,
+                market.panel,
+                tuple(market.sources),
+                by=by,
+                changes=changes,
+                release_after=release_after,
+            ),
+        )
+
+    return count_in_ledger(write)
 
 
 def _keep_bands(book: Book, result: Result, sources: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from nightdesk.core.stages import Stage
 
 if TYPE_CHECKING:
     from nightdesk.operations.trading_stage import GateStanding
-    from nightdesk.research.gates.criteria import Criterion
+    from nightdesk.research.gates.stage_criteria import Criterion
 
 
 @app.command(epilog=example("nightdesk gate", "nightdesk gate multi_asset --json"))

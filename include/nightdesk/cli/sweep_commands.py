@@ -15,6 +15,7 @@ from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, ReleaseAfter, processors
 from nightdesk.cli.output import progress, say, show, table
 from nightdesk.cli.spans import begin
+from nightdesk.cli.trial_counting import count_in_ledger
 from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
@@ -29,6 +30,22 @@ if TYPE_CHECKING:
 VALIDATION_ONLY = (
     "This is validation only: no book was changed, and the best of many tries is too good to be expected."
 )
+
+GridAxes = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=V1,V2",
+        help="A parameter and the values that it takes, or KEY=[V1, V2] in YAML; may be repeated.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", min=1, help="Processes; by default one a processor.", show_default=False
+    ),
+]
 
 SAMPLE = "sample data: these bars are generated, not a market's"
 
@@ -55,26 +72,13 @@ def sweep(
     book: BookName,
     first: First,
     last: Last,
-    set_: Annotated[
-        list[str],
-        typer.Option(
-            "--set",
-            metavar="KEY=V1,V2",
-            help="A parameter and the values that it takes, or KEY=[V1, V2] in YAML; may be repeated.",
-            show_default=False,
-        ),
-    ],
+    set_: GridAxes,
     feed: FeedName = None,
     release_after: ReleaseAfter = None,
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="The figure by which points are compared.")
     ] = "sharpe",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", metavar="N", min=1, help="Processes; by default one a processor.", show_default=False
-        ),
-    ] = None,
+    jobs: Jobs = None,
     out: Out = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep every point: see `sweeps`.")] = False,
     note: Annotated[str, typer.Option("--note", metavar="T", help="What is kept with it.")] = "",
@@ -83,13 +87,12 @@ def sweep(
     """Try every combination of some parameters of a book over a span of sessions.
 
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
-    it is. A combination that is no valid book is a row with its reason.
+    it is. A combination that is no valid book is a row with its reason. Where the desk's database is at hand
+    every combination with a result counts among the book's trials.
     """
-    from nightdesk.research.backtest.member_books import listed_as
+    from nightdesk.operations.count_trials import count_sweep
     from nightdesk.research.sweep.grid import points, read_axis
     from nightdesk.research.sweep.sensitivity import falling_away
-    from nightdesk.research.sweep.trials import SweepSpan
-    from nightdesk.research.sweep.trials import sweep as try_all
 
     _check_metric(metric)
     if note and not keep:
@@ -105,17 +108,10 @@ def sweep(
     start = begin(named, first, last)
     with progress(f"reading bars of {named.name}"):
         market = start.read(feed)
-    span = SweepSpan(market.panel, start.origin, start.inception, last, release_after)
-    of_span = (start.origin, start.inception, start.last)
-    with progress(f"trying {len(grid):,} points", len(grid)) as advance:
-        trials = try_all(
-            listed_as(start.book, named, *of_span),
-            grid,
-            lambda settings: listed_as(start.book, open_book(book, settings), *of_span),
-            span,
-            jobs=processors() if jobs is None else jobs,
-            done=advance,
-        )
+    span, trials = try_grid(book, start, market, grid, jobs, release_after=release_after)
+    counted = count_in_ledger(
+        lambda conn, by: count_sweep(conn, named, trials, span, by=by), any(not one.refused for one in trials)
+    )
     swept = Swept(axes, trials, metric, falling_away(axes, trials, metric))
     if out is not None:
         write_files(out, swept)
@@ -123,9 +119,47 @@ def sweep(
         for reason in dict.fromkeys(trial.refused for trial in trials if trial.refused):
             say(reason)
     kept = _keep(named, start, market, set_, swept, note) if keep else None
-    measured_on = _measured_on(named, start, market, span)
-    document = {**measured_on, **results_document(swept), "validation_only": True, "kept": kept, "out": out}
+    document = {
+        **measured_on(named, start, market, span),
+        **results_document(swept),
+        "validation_only": True,
+        "kept": kept,
+        "trials": counted.document(),
+        "out": out,
+    }
     show(document, as_json=json, text=lambda: _lines(document, swept))
+
+
+def try_grid(
+    book: str,
+    start: Start,
+    market: FetchedBars,
+    grid: Sequence[Mapping[str, str]],
+    jobs: int | None,
+    *,
+    release_after: int | None = None,
+    courses: bool = False,
+) -> tuple[SweepSpan, list[Trial]]:
+    """Try every point of a grid over values of a book's file, with a bar of progress."""
+    from nightdesk.research.backtest.member_books import listed_as
+    from nightdesk.research.sweep.trials import SweepSpan
+    from nightdesk.research.sweep.trials import sweep as try_all
+
+    span = SweepSpan(
+        market.panel, start.origin, start.inception, start.last, release_after, tuple(market.sources)
+    )
+    of_span = (start.origin, start.inception, start.last)
+    with progress(f"trying {len(grid):,} points", len(grid)) as advance:
+        trials = try_all(
+            listed_as(start.book, open_book(book), *of_span),
+            grid,
+            lambda settings: listed_as(start.book, open_book(book, settings), *of_span),
+            span,
+            jobs=processors() if jobs is None else jobs,
+            done=advance,
+            courses=courses,
+        )
+    return span, trials
 
 
 @dataclass(frozen=True)
@@ -165,7 +199,7 @@ def _keep(book: Book, start: Start, market: FetchedBars, grid: Sequence[str], sw
         )  # fmt: skip
 
 
-def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan) -> dict[str, Any]:
+def measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan) -> dict[str, Any]:
     """The book, the sessions and the bars that every point shares."""
     from nightdesk.cli.data_notes import market_counts
 

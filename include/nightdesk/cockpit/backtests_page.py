@@ -14,8 +14,10 @@ from fastapi.responses import HTMLResponse
 from nightdesk.alerts import figures
 from nightdesk.cockpit.charts import LineChart, Series, Tone
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
+from nightdesk.cockpit.session_view_page import STORED_PAGE_POLICY
 from nightdesk.core.errors import Refused
 from nightdesk.operations.compare_backtests import MOST, BacktestDifference, compare_backtests
+from nightdesk.operations.kept_sheet import kept_sheet
 from nightdesk.session.book_dags import dag_id_of
 from nightdesk.store.backtest_rows import (
     BacktestSeries,
@@ -170,6 +172,15 @@ def one_backtest(screen: AScreen, number: str) -> HTMLResponse:
     view = one_backtest_view(screen, _number("backtest", number))
     title = f"Backtest {view.kept.number} of {view.kept.book}"
     return screen.render("one_backtest.html.j2", view, title=title, tab="backtests")
+
+
+@router.get("/backtests/{number}/sheet")
+def backtest_sheet(screen: AScreen, number: str) -> HTMLResponse:
+    """Its tear sheet, a page of its own with a policy of its own."""
+    kept = _visible(screen, [_number("backtest", number)])[0]
+    return HTMLResponse(
+        kept_sheet(screen.conn, kept.number), headers={"Content-Security-Policy": STORED_PAGE_POLICY}
+    )
 
 
 def _number(name: str, text: str) -> int:

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts.figure_table import FigureTable, figure_tables
-from nightdesk.cockpit.funnel import DecisionRows, Stage, SymbolRow, stages, symbol_rows
+from nightdesk.cockpit.funnel import DecisionRows, FunnelPart, SymbolRow, stages, symbol_rows
 from nightdesk.cockpit.known_book import (
     KnownBook,
     NamedDecision,
@@ -58,7 +58,7 @@ class DecisionView:
     known : KnownBook
     decision : NamedDecision or None
         None where the book has begun none.
-    stages : tuple of Stage
+    stages : tuple of FunnelPart
         The funnel.
     symbols : tuple of SymbolRow
         Those of which something was asked or changed, the greatest effect first.
@@ -74,7 +74,7 @@ class DecisionView:
 
     known: KnownBook
     decision: NamedDecision | None
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[FunnelPart, ...] = ()
     symbols: tuple[SymbolRow, ...] = ()
     figures: tuple[FigureTable, ...] = ()
     explained: bool = False

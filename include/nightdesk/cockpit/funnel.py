@@ -124,7 +124,7 @@ class SymbolRow:
 
 
 @dataclass(frozen=True)
-class Stage:
+class FunnelPart:
     """One step of the funnel: how many came so far, and what that is made up of."""
 
     name: str
@@ -153,7 +153,7 @@ class DecisionRows:
     dropped_words: Callable[[Mapping[str, Any]], str]
 
 
-def stages(rows: DecisionRows) -> tuple[Stage, ...]:
+def stages(rows: DecisionRows) -> tuple[FunnelPart, ...]:
     """The funnel with its counts, from signals to fills."""
     entering = sum(one["action"] == "enter" for one in rows.signals)
     leaving = sum(one["action"] == "leave" for one in rows.signals)
@@ -163,20 +163,20 @@ def stages(rows: DecisionRows) -> tuple[Stage, ...]:
     said = Counter(judged.values())
     states = Counter(one.status for one in rows.orders)
     return (
-        Stage("Signals", entering + leaving, f"{entering} to enter, {leaving} to leave; {holding} hold"),
-        Stage("Targets", changed, f"of {len(rows.targets) + rows.silent.get('targets', 0)} that change"),
-        Stage("Dropped", len(rows.dropped), "entries that a filter took away"),
-        Stage(
+        FunnelPart("Signals", entering + leaving, f"{entering} to enter, {leaving} to leave; {holding} hold"),
+        FunnelPart("Targets", changed, f"of {len(rows.targets) + rows.silent.get('targets', 0)} that change"),
+        FunnelPart("Dropped", len(rows.dropped), "entries that a filter took away"),
+        FunnelPart(
             "Gate",
             len(judged),
             f"symbols judged: {said['approve']} approved, {said['cut']} cut, {said['reject']} rejected",
         ),
-        Stage(
+        FunnelPart(
             "Orders",
             len(rows.orders),
             ", ".join(f"{count} {_plain(state)}" for state, count in states.items()) or "nothing to trade",
         ),
-        Stage("Fills", len(rows.fills), _filled_words(rows)),
+        FunnelPart("Fills", len(rows.fills), _filled_words(rows)),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from nightdesk.core.fields import Frozen, Name, Positive
 
@@ -34,6 +34,13 @@ Figure = Literal[
 IN_DOLLARS = frozenset({"profit_daily"})
 
 
+def _a_rate(value: float | None) -> float | None:
+    """Refuse what no euro was ever worth: it was between 0.82 and 1.61 dollars since 1999."""
+    if value is not None and not 0.5 <= value <= 2.0:
+        raise ValueError(f"found {value:g}, and a euro is between 0.5 and 2 dollars: write it like 1.08")
+    return value
+
+
 class Target(Frozen):
     """What a figure of the book's result should be; see `nightdesk.performance.targets`.
 
@@ -43,7 +50,7 @@ class Target(Frozen):
     above: float | None = Field(None, description="met above it; with below: from it on")
     below: float | None = Field(None, description="met below it; with above: up to it")
     acceptable: float | None = Field(None, description="not met, but good enough from here on")
-    eur_rate: Positive | None = Field(
+    eur_rate: Annotated[Positive | None, AfterValidator(_a_rate)] = Field(
         None,
         exclude_if=lambda value: value is None,
         description="dollars for a euro: the bounds are in euros; of figures in dollars alone",

@@ -19,6 +19,24 @@ def _in_order(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+#: Exchanges as the desk's sources of listings spell them; a file may have others.
+EXCHANGES = ("NYSE", "NASDAQ", "NYSE ARCA", "NYSE AMERICAN", "CBOE")
+
+#: So alike are an exchange and a slip in writing it, by `difflib`: NYSEE and NYSE by 0.89.
+_ALIKE = 0.85
+
+
+def _spelled(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Refuse an exchange that is nearly one that is known: no stock would be listed there."""
+    from difflib import get_close_matches
+
+    for one in value or ():
+        near = get_close_matches(one.upper(), EXCHANGES, 1, _ALIKE)
+        if near and one not in EXCHANGES:
+            raise ValueError(f"found {one}, where nothing is listed: listings spell it {near[0]}")
+    return value
+
+
 #: The smallest and the largest value that pass.
 Span = Annotated[tuple[Positive, Positive], AfterValidator(_in_order)]
 
@@ -43,7 +61,7 @@ class CriteriaTerms(Frozen):
     market_cap_known_only: bool = Field(
         False, description="whether it is asked only where it is known: unknown passes, marked; else it fails"
     )
-    exchanges: tuple[ListingWord, ...] | None = Field(
+    exchanges: Annotated[tuple[ListingWord, ...] | None, AfterValidator(_spelled)] = Field(
         ("NYSE", "NASDAQ"), min_length=1, description="where it is listed, one of these"
     )
     securities: tuple[ListingWord, ...] | None = Field(

@@ -47,20 +47,20 @@ class WindowChecks:
     panel : Panel
         Of sessions.
     book : Book
-    moves : _Moves
+    moves : _MeasuredMoves
     missing : ndarray of shape (n_sessions + 1, n_columns)
         Sessions without a bar before each row.
     """
 
     panel: Panel
     book: Book
-    moves: _Moves
+    moves: _MeasuredMoves
     missing: NDArray[np.int32]
 
     @classmethod
     def of(cls, panel: Panel, book: Book) -> Self:
         """Those of a panel whose columns are the book's."""
-        moves = _Moves.none(panel.close.shape)
+        moves = _MeasuredMoves.none(panel.close.shape)
         if not book.quality.expectations:  # they look at columns together
             for first in range(0, len(panel.symbols), _COLUMNS):
                 some = slice(first, first + _COLUMNS)
@@ -99,7 +99,7 @@ class WindowChecks:
 
 
 @dataclass(frozen=True)
-class _Moves:
+class _MeasuredMoves:
     """What is known of each cell of the whole panel; arrays of shape (n_sessions, n_columns).
 
     Attributes

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
+from nightdesk.operations.count_trials import count_backtest
 from nightdesk.operations.research_form import (
     begin_asked,
     read_asked_book,
@@ -121,7 +122,7 @@ def _release_after(value: Any) -> int | None:
 def run_backtest(
     conn: Connection, form: BacktestForm, *, by: str, run: str = "", environ: Mapping[str, str]
 ) -> KeptBacktest:
-    """Decide what a form asks for, in memory, and keep what came of it.
+    """Decide what a form asks for, in memory, keep what came of it, and count it among the book's trials.
 
     Parameters
     ----------
@@ -163,8 +164,18 @@ def run_backtest(
             result = backtest(
                 start.book, market.panel, start.inception, start.last, release_after=form.release_after
             )
+            sources = tuple(market.sources)
             with transaction(conn):
-                finish(conn, number, book, result, tuple(market.sources))
+                count_backtest(
+                    conn,
+                    result,
+                    market.panel,
+                    sources,
+                    by=by,
+                    changes=changes,
+                    release_after=form.release_after,
+                )
+                finish(conn, number, book, result, sources)
         except BaseException as error:
             with suppress(Exception):  # on a lost connection whoever comes next marks it
                 fail_backtest(conn, number, f"{error}" if isinstance(error, NightdeskError) else repr(error))

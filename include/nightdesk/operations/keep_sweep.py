@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import BadRequest, Refused
+from nightdesk.operations.count_trials import count_sweep
 from nightdesk.operations.research_form import (
     begin_asked,
     read_asked_book,
@@ -185,7 +186,7 @@ def keep_swept(
 def try_points(
     conn: Connection, number: int, wanted: Sequence[int], *, environ: Mapping[str, str]
 ) -> list[SweepPoint]:
-    """Try some points of a kept sweep in this process, and keep what they came to, all or none.
+    """Try some points of a kept sweep in this process, keep what they came to, all or none, and count them.
 
     Parameters
     ----------
@@ -222,13 +223,16 @@ def try_points(
     _refuse_other_book(kept, _asked(book, start, kept.grid, kept.metric, by=kept.asked_by, note=kept.note))
     market = start.read(None)
     of_span = (start.origin, start.inception, start.last)
+    span = SweepSpan(market.panel, *of_span, sources=tuple(market.sources))
     trials = sweep(
         with_listed(book, *of_span),
         [grid[n] for n in missing],
         lambda settings: with_listed(read_book(path, settings), *of_span),
-        SweepSpan(market.panel, *of_span),
+        span,
     )
-    return _keep(conn, number, market, dict(zip(missing, trials, strict=True)))
+    with transaction(conn):
+        count_sweep(conn, book, trials, span, by=kept.asked_by)
+        return _keep(conn, number, market, dict(zip(missing, trials, strict=True)))
 
 
 def read_swept(conn: Connection, number: int) -> SweptGrid:

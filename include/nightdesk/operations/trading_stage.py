@@ -13,8 +13,8 @@ from nightdesk.core.schedule import schedule_of
 from nightdesk.core.stages import Stage
 from nightdesk.engine import Desk, resolve
 from nightdesk.operations.lived_books import days_of, paper_days
-from nightdesk.research.gates.criteria import Criterion, Known, evaluate
 from nightdesk.research.gates.lived_days import LivedDays
+from nightdesk.research.gates.stage_criteria import Criterion, Known, evaluate
 from nightdesk.session.books import read_books
 from nightdesk.session.trading_right import TradingRight, is_live, trading_right
 from nightdesk.store.book_rows import stored_book

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nightdesk import feeds
@@ -116,6 +117,7 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         _refuse_without_hours(book)
         _refuse_unheard(book)
         _refuse_without_facts(book)
+        _refuse_rates_of_tomorrow(book)
         if any(one.funding for one in book.universe.values()):
             from nightdesk.feeds.funding_sources import check_funding
 
@@ -223,6 +225,17 @@ def _refuse_without_facts(book: Book) -> None:
             _refuse_made_up_of_real(book, kind, name)
 
 
+def _refuse_rates_of_tomorrow(book: Book) -> None:
+    """Refuse the rate of a day that has not come, of which nobody knows it. It has come where the day is."""
+    newest = (datetime.now(UTC) + timedelta(hours=14)).date()
+    for figure, target in book.targets.items():
+        if target.eur_rate_of is not None and target.eur_rate_of > newest:
+            raise Refused(
+                f"targets.{figure}.eur_rate_of: found {target.eur_rate_of}, a day that has not come: "
+                "state the day whose rate it is"
+            )
+
+
 def _refuse_made_up_of_real(book: Book, kind: FactKind, name: str) -> None:
     """Refuse facts of the sample market beside bars of another one: they would be told of real companies."""
     bars = [one for one in named_feeds(book.feeds.daily) if one != SAMPLE]
@@ -274,6 +287,8 @@ def _refuse_unprotected(book: Book, desk: Desk) -> None:
     from nightdesk.brokers import capabilities
 
     kinds: set[OrderType] = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
+    if desk.brackets:
+        kinds.add("bracket")
     for own in real:
         able = capabilities(own.own_entry.kind)
         for symbol, instrument in own.universe.items():

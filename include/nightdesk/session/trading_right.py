@@ -7,7 +7,7 @@ never promoted, or to a stage before small    what reduces a position alone
 at small, quarter, half or full               up to 10, 25, 50 or 100 % of the account's capital_limit
 whose rules are not those promoted            what reduces a position alone
 whose plug-ins are not those promoted         what reduces a position alone
-of a newer package without green tests        what reduces a position alone
+by code without green tests                   what reduces a position alone
 ============================================  ========================================================
 
 A position is never trapped: what takes it nearer to flat leaves at any stage. Accounts without real money ask
@@ -88,11 +88,10 @@ def trading_right(conn: Connection, book: str, rules_hash: str, code_version: st
             Decimal(0),
             f"{book} is at stage {found.to_stage} ({by}), before real money: {look}",
         )
-    promoted = package_of(found.code_version)
-    if package != promoted and not found.is_tested:
+    if not found.is_tested:
         why = (
-            f"code {package} is not the one that was promoted to {found.to_stage} {by} ({promoted}), and no "
-            "green tests of it are known: run them, then `nightdesk record-tests FILE`"
+            f"no green tests of code {package} are known ({book} was promoted to {found.to_stage} {by} with "
+            f"{package_of(found.code_version)}): run them, then `nightdesk record-tests FILE`"
         )
         return TradingRight(found.to_stage, Decimal(0), why)
     return TradingRight(found.to_stage, found.to_stage.share)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -210,8 +211,14 @@ def sql_folder(environ: Mapping[str, str] | None = None) -> Path:
     Refused
         When there is none.
     """
-    named = (os.environ if environ is None else environ).get("NIGHTDESK_ROOT") or None
-    root = Path(__file__).resolve().parents[3] if named is None else Path(named).expanduser().resolve()
+    named = (os.environ if environ is None else environ).get("NIGHTDESK_ROOT") or ""
+    return _sql_folder(Path(named).expanduser().absolute() if named else Path(__file__).parents[3])
+
+
+# Every query asks for it; that there is none is not kept.
+@lru_cache(maxsize=16)
+def _sql_folder(named: Path) -> Path:
+    root = named.resolve()
     folder = root / "sql"
     if not (folder / "migrations").is_dir():
         raise Refused(f"no sql/migrations in {root}: name the project's folder in NIGHTDESK_ROOT")

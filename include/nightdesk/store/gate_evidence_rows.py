@@ -90,7 +90,12 @@ def keep_evidence(
 
 
 def evidence_of(
-    conn: Connection, book: str, kind: EvidenceKind | None = None, *, rules_hash: str = "", newest: int = 200
+    conn: Connection,
+    book: str,
+    kind: EvidenceKind | None = None,
+    *,
+    rules_hash: str = "",
+    newest: int = 2_000,
 ) -> tuple[Evidence, ...]:
     """What is known of a book and of the code, the newest first, whichever version it was found of.
 

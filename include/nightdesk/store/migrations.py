@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
@@ -120,7 +122,17 @@ def known_names(folder: Path | None = None) -> tuple[str, ...]:
 
 def _files(folder: Path | None) -> dict[str, str]:
     folder = sql_folder() / "migrations" if folder is None else folder
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
+    with os.scandir(folder) as found:
+        stats = {one.name: one.stat() for one in found if one.name.endswith(".sql")}
+    return {
+        name: _text(folder / name, stats[name].st_mtime_ns, stats[name].st_size) for name in sorted(stats)
+    }
+
+
+# Each new connection compares them: a file is read again when it has changed.
+@lru_cache(maxsize=1024)
+def _text(path: Path, _changed_at: int, _size: int) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _sums(files: Mapping[str, str]) -> dict[str, str]:

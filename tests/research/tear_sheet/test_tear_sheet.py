@@ -137,7 +137,7 @@ def test_the_worst_session_names_what_lost_and_where_the_book_stood() -> None:
     before = next(one for one in result.decided if one.t == 329).state.mark
     after = next(one for one in result.decided if one.t == 330).state.mark
     page = text(sheet(result))
-    row = page[page.index(f"{panic} −", page.index("The 10 worst sessions")) :][:200]
+    row = re.split(r" (?=20\d\d-)", page[page.index(f"{panic} −", page.index("The 10 worst sessions")) :])[0]
     assert row.startswith(f"{panic} −{-(float(after.nav / before.nav) - 1):.2%}".replace("%", " %"))
     lost = float(after.nav - before.nav)
     told = re.search(r"time_series_momentum\N{NO-BREAK SPACE}−([\d,]+)", row)

@@ -37,6 +37,7 @@ from nightdesk.engine import (
     StaleHolding,
     State,
     Targets,
+    bracketed,
     counted_sessions,
     facts_at,
     gate,
@@ -315,7 +316,9 @@ class Simulation:
             orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.carried.bundles)
         resting = tuple(map(Resting, progress.resting))
         protected = plan_protection(self.desk, state, day, gated.quantity, wanted.carried, resting)
-        orders += placed_by(protected)
+        sent = bracketed(self.desk, state, orders, wanted.carried)
+        protected += sent.protected
+        orders = (*sent.orders, *placed_by(protected))
         released = {one.resting for one in protected if one.releases}
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)

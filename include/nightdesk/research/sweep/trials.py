@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,10 +18,13 @@ from nightdesk.core.book_facts import fact_subjects
 from nightdesk.core.data_terms import QualityLimits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
-from nightdesk.engine import resolve
+from nightdesk.engine import Desk, resolve
 from nightdesk.feeds.hourly_quality import sound_panel
+from nightdesk.performance.return_moments import ReturnMoments, moments_of_nav
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.run import backtest
+from nightdesk.research.sweep.set_course import SetCourse, course_of_set
+from nightdesk.version import code_version
 
 #: What is kept of each backtest, by its name in `metrics.json`, and whether more of it is better.
 METRICS: dict[str, bool] = {
@@ -58,12 +61,23 @@ class Trial:
         Of the book with these settings, and its first decided session; empty where there is none.
     refused : str
         Why there is no result, the words of a defect too; empty where there is one.
+    rules_hash, code_version : str
+        Of the same book, and of the code with the plug-ins that it names; empty where there is no result.
+    moments : ReturnMoments or None
+        Of the returns; None where there is no result.
+    course : SetCourse or None
+        Where it was asked for and there is a result. A point that is read from the store has none of these
+        four, and is the same point.
     """
 
     settings: Mapping[str, str]
     figures: Mapping[str, float | None]
     config_hash: str = ""
     refused: str = ""
+    rules_hash: str = field(default="", compare=False)
+    code_version: str = field(default="", compare=False)
+    moments: ReturnMoments | None = field(default=None, compare=False)
+    course: SetCourse | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,7 @@ class SweepSpan:
     """Bars from `origin` on and the decided sessions, the same for every point.
 
     `release_after` are the sessions after which a simulated person releases a kill of a rule; None: nobody.
+    `sources` are those of the bars.
     """
 
     panel: Panel
@@ -78,6 +93,7 @@ class SweepSpan:
     first: date
     last: date
     release_after: int | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,11 +101,13 @@ class Task:
     """What a process needs for any point: the span, and the factors of all points together.
 
     `limits` are those of the data checks that the factors' bars passed; a point with others makes its own.
+    `courses` says whether the courses are asked for.
     """
 
     span: SweepSpan
     factors: Mapping[str, Floats]
     limits: QualityLimits
+    courses: bool = False
 
 
 def sweep(
@@ -100,10 +118,11 @@ def sweep(
     *,
     jobs: int = 1,
     done: Callable[[], None] = lambda: None,
+    courses: bool = False,
 ) -> list[Trial]:
     """Try every point of a grid.
 
-    Nothing of it is kept anywhere, and no book is changed. Factors are computed once for all points: a
+    Nothing of it is kept here, and no book is changed. Factors are computed once for all points: a
     parameter that names another factor adds it to them.
 
     Parameters
@@ -119,6 +138,8 @@ def sweep(
         Processes side by side; 1: in this one. The result does not depend on it.
     done : callable
         Called after each point.
+    courses : bool
+        Whether the course of each point is given back: a number a session and one a trade.
 
     Returns
     -------
@@ -131,9 +152,8 @@ def sweep(
         When a process died.
     """
     books = [_book_of(base, settings, load, span) for settings in grid]
-    names = dict.fromkeys(
-        name for book in books if isinstance(book, Book) for name in resolve(book).factor_names
-    )
+    desks = {n: resolve(book) for n, book in enumerate(books) if isinstance(book, Book)}
+    names = dict.fromkeys(name for desk in desks.values() for name in desk.factor_names)
     sound = sound_panel(span.panel, base)
     values = factors.compute(
         sound,
@@ -142,8 +162,8 @@ def sweep(
         universe=len(base.symbols),
         member=base.member_mask(sound.sessions),
     )
-    task = Task(span, values, base.quality)
-    tried = {n: book for n, book in enumerate(books) if isinstance(book, Book)}
+    task = Task(span, values, base.quality, courses)
+    tried = {n: desk.book for n, desk in desks.items()}
     results: dict[int, Trial] = {
         n: Trial(grid[n], {}, refused=book) for n, book in enumerate(books) if isinstance(book, str)
     }
@@ -151,13 +171,34 @@ def sweep(
         done()
     jobs = min(jobs, max(len(tried), 1))
     outcomes = _here(task, tried) if jobs == 1 else _side_by_side(task, tried, jobs)
-    for n, (figures, refused) in outcomes:
-        results[n] = Trial(grid[n], figures, "" if refused else tried[n].config_hash, refused)
+    for n, outcome in outcomes:
+        results[n] = _trial(grid[n], desks[n], outcome)
         done()
     return [results[n] for n in range(len(grid))]
 
 
-Outcome = tuple[dict[str, float | None], str]
+@dataclass(frozen=True)
+class PointOutcome:
+    """What came of a point; `refused` as in `Trial`."""
+
+    figures: Mapping[str, float | None]
+    refused: str = ""
+    moments: ReturnMoments | None = None
+    course: SetCourse | None = None
+
+
+def _trial(settings: Mapping[str, str], desk: Desk, outcome: PointOutcome) -> Trial:
+    if outcome.refused:
+        return Trial(settings, {}, refused=outcome.refused)
+    return Trial(
+        settings,
+        outcome.figures,
+        config_hash=desk.book.config_hash,
+        rules_hash=desk.book.rules_hash,
+        code_version=code_version(desk),
+        moments=outcome.moments,
+        course=outcome.course,
+    )
 
 
 def _book_of(
@@ -186,7 +227,7 @@ def _bars_of(book: Book) -> tuple[object, ...]:
     )
 
 
-def _try(task: Task, book: Book) -> Outcome:
+def _try(task: Task, book: Book) -> PointOutcome:
     span = task.span
     try:
         known = task.factors if book.quality == task.limits else None
@@ -199,23 +240,25 @@ def _try(task: Task, book: Book) -> Outcome:
             release_after=span.release_after,
         )
         document = metrics(result)
+        moments = moments_of_nav(result.closing_nav)
+        course = course_of_set(result) if task.courses else None
     except Refused as error:
-        return {}, str(error)
+        return PointOutcome({}, str(error))
     except Exception as error:  # noqa: BLE001 (a defect at one point must not cost the others)
-        return {}, f"{type(error).__name__}: {error}"
+        return PointOutcome({}, f"{type(error).__name__}: {error}")
     figures: dict[str, float | None] = {}
     for name in METRICS:
         value = document[name]
         figures[name] = float(value) if isinstance(value, int | float) else None
-    return figures, ""
+    return PointOutcome(figures, "", moments, course)
 
 
-def _here(task: Task, books: Mapping[int, Book]) -> Iterator[tuple[int, Outcome]]:
+def _here(task: Task, books: Mapping[int, Book]) -> Iterator[tuple[int, PointOutcome]]:
     for n, book in books.items():
         yield n, _try(task, book)
 
 
-def _side_by_side(task: Task, books: Mapping[int, Book], jobs: int) -> Iterator[tuple[int, Outcome]]:
+def _side_by_side(task: Task, books: Mapping[int, Book], jobs: int) -> Iterator[tuple[int, PointOutcome]]:
     from nightdesk.research.sweep.shared_arrays import share
 
     with tempfile.TemporaryDirectory(prefix="nightdesk-sweep-") as folder:
@@ -225,7 +268,7 @@ def _side_by_side(task: Task, books: Mapping[int, Book], jobs: int) -> Iterator[
             jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(path,)
         )
         try:
-            waiting: dict[Future[Outcome], int] = {
+            waiting: dict[Future[PointOutcome], int] = {
                 pool.submit(_try_shared, book): n for n, book in books.items()
             }
             for future in as_completed(waiting):
@@ -250,7 +293,7 @@ def _begin(path: Path) -> None:
     _task = cast("Task", shared(path))
 
 
-def _try_shared(book: Book) -> Outcome:
+def _try_shared(book: Book) -> PointOutcome:
     if _task is None:
         raise RuntimeError("the process was not told what to try")
     return _try(_task, book)

@@ -110,12 +110,11 @@ def costs_section(
 
 def _costs(figures: Mapping[str, Any], kinds: Mapping[str, Decimal] | None) -> Iterator[tuple[str, float]]:
     """Dollars by what they were for, signed as they moved the cash."""
-    yield "Commission", -figures["commission"]
-    yield "Slippage and spread", -figures["slippage"]
-    yield "Borrowed units", -figures["borrow"]
+    paid = {"Commission": "commission", "Slippage and spread": "slippage", "Borrowed units": "borrow"}
+    yield from ((name, -figures[key]) for name, key in paid.items() if key in figures)
     if kinds is None:
-        yield "Interest on cash, received less paid", figures["interest"]
-        yield "Dividends, received less owed", figures["dividends"]
+        received = {"Interest on cash, received less paid": "interest", "Dividends received": "dividends"}
+        yield from ((name, figures[key]) for name, key in received.items() if key in figures)
         return
     yield "Interest on debit", float(kinds.get("debit", ZERO))
     yield "Interest on cash", float(kinds.get("credit", ZERO))

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.alerts.figures import money
@@ -55,6 +57,13 @@ NOT_KEPT = (
     "symbols behind "
     "the worst sessions and the gate's verdicts are in the sheet that `nightdesk backtest --out` writes."
 )
+
+
+#: Of figures that were kept before there were all of these.
+_AT_FIRST: Mapping[str, Any] = {
+    **dict.fromkeys(("targets", "models", "calendar", "per_strategy", "per_symbol"), MappingProxyType({})),
+    "quarantines": (),
+}
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,10 @@ def kept_tear_sheet(
     Refused
         When it has no course, or its NAV was not above 0 in every session.
     """
-    course, figures, benchmark = sheet_course(series), kept.figures, str(document["benchmark"])
+    course, benchmark = sheet_course(series), str(document["benchmark"])
+    figures = {**_AT_FIRST, "book": kept.book, "benchmark": benchmark, **kept.figures}
+    figures |= {"first": kept.first, "last": kept.last, "sessions": len(course.sessions)}
+    figures |= {"config_hash": kept.config_hash, "code_version": kept.code_version}
     origin = SheetOrigin(dict.fromkeys(kept.sources), changes=kept.changes)
     return _page(
         _head(document, figures, origin, "", (("soft", NOT_KEPT),)),
@@ -195,13 +207,13 @@ def _head(
     rhythm = "decided each hour" if document["schedule"]["rhythm"] == "hourly" else "decided once a session"
     marks = {
         "Book": str(figures["book"]),
-        "Capital": money(figures["initial_nav"]),
+        "Capital": money(Decimal(document["initial_capital"])),
         "Benchmark": str(figures["benchmark"]),
         "Sources": ", ".join(origin.sources) or "none",
         "Bars": bars,
         "Config hash": str(figures["config_hash"]),
         "Code version": str(figures["code_version"]),
-        "Hash of the bars": str(figures["panel_hash"]),
+        "Hash of the bars": str(figures.get("panel_hash", "")),
         "Over its file": ", ".join(f"{key}={value}" for key, value in origin.changes.items()),
     }
     return SheetHead(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightdesk.alerts.figures import NOTHING, money, number, percent
+from nightdesk.alerts.figures import money, number, percent
 from nightdesk.alerts.page_templates import headed
 from nightdesk.core.panel import Floats
 from nightdesk.performance import RoundTrip, trade_figures
@@ -19,12 +19,12 @@ from nightdesk.research.tear_sheet.sheet_parts import (
     SheetCell,
     SheetGrid,
     SheetLines,
+    SheetPart,
     SheetPlot,
     SheetSection,
     dollars,
     plain,
     section,
-    shortened,
 )
 
 if TYPE_CHECKING:
@@ -34,42 +34,36 @@ if TYPE_CHECKING:
 MOST_PAIRS = 30
 
 
-def trades_section(result: Result) -> SheetSection:
+def trades_section(result: Result) -> SheetSection | None:
     """Closed trades: profits, sessions held, wins and losses by strategy; the open ones are counted."""
     known = trades(result)
     closed = [one for one in known if one.closed is not None]
     left = len(known) - len(closed)
-    still = f"{left:,} {'trade is' if left == 1 else 'trades are'} open at the end and not in these figures."
-    notes = SheetLines((still,)) if left else None
-    if not closed:
-        return SheetSection(
-            "Trades", (SheetLines(("No trade was closed.", *(notes.lines if notes else ()))),)
-        )
-    held = sessions_held_by(result, closed)
-    names = [name for name in result.desk.strategies if any(one.strategy == name for one in closed)]
-    rows = [_row(name, [one.strategy == name for one in closed], closed, held) for name in names]
-    profits = np.array([float(one.profit) for one in closed])
-    found = section(
+    lines = () if closed else ("No trade was closed.",)
+    if left:
+        open_still = "trade is" if left == 1 else "trades are"
+        lines = (*lines, f"{left:,} {open_still} open at the end and not in these figures.")
+    return section(
         "Trades",
-        [
-            _histogram("Closed trades by profit, dollars", profits, signed=True),
-            _histogram("Closed trades by sessions held", held, signed=False),
-            SheetGrid(
-                "Closed trades by strategy",
-                (
-                    *("Strategy", "Closed", "With a profit", "Average win", "Average loss", "Profit factor"),
-                    *("Best", "Worst", "Sessions held, median"),
-                ),
-                tuple(rows),
-                foot=_row("All", [True] * len(closed), closed, held),
-            ),
-            notes,
-        ],
+        [*(_closed_parts(result, closed) if closed else ()), SheetLines(lines) if lines else None],
         "A trade is a position from flat to flat, commission and dividends in its profit. The columns are "
         "counts; the first session of a trade counts as held, that of its last fill does not.",
     )
-    assert found is not None
-    return found
+
+
+def _closed_parts(result: Result, closed: Sequence[RoundTrip]) -> Iterator[SheetPart | None]:
+    """The plots and the table of closed trades, of which there are some."""
+    held, profits = sessions_held_by(result, closed), np.array([float(one.profit) for one in closed])
+    yield _histogram("Closed trades by profit, dollars", profits, signed=True)
+    yield _histogram("Closed trades by sessions held", held, signed=False)
+    names = [name for name in result.desk.strategies if any(one.strategy == name for one in closed)]
+    heads = ("Strategy", "Closed", "With a profit", "Average win", "Average loss", "Profit factor", "Best")
+    yield SheetGrid(
+        "Closed trades by strategy",
+        (*heads, "Worst", "Sessions held, median"),
+        tuple(_row(name, [one.strategy == name for one in closed], closed, held) for name in names),
+        foot=_row("All", [True] * len(closed), closed, held),
+    )
 
 
 def sessions_held_by(result: Result, closed: Sequence[RoundTrip]) -> Floats:
@@ -88,14 +82,15 @@ def pairs_section(result: Result) -> SheetSection | None:
     rows = sorted(pair_rows(result), key=lambda row: (-row[-1], row[:2]))  # type: ignore[operator]
     if not rows:
         return None
-    most = rows if len(rows) <= MOST_PAIRS else rows[: MOST_PAIRS // 2] + rows[-MOST_PAIRS // 2 :]
+    left = len(rows) - MOST_PAIRS
+    shown = rows if left <= 0 else rows[: MOST_PAIRS // 2] + rows[-MOST_PAIRS // 2 :]
     grid = SheetGrid(
         "Pairs, by the profit of both legs; how their stays ended",
         ("Pair", "Strategy", "Stays", *map(headed, ENDS), "Still held", "Commission", "Profit"),
-        tuple(tuple(_pair_cells(row)) for row in most),
+        tuple(tuple(_pair_cells(row)) for row in shown),
         words=frozenset({0, 1}),
     )
-    lines = shortened([""] * len(rows), len(most), "pairs lie between the best and the worst")[len(most) :]
+    lines = (f"{left:,} pairs between the best and the worst are left out.",) if left > 0 else ()
     return section(
         "Pairs",
         [grid, SheetLines(lines) if lines else None],
@@ -124,7 +119,7 @@ def _row(name: str, mine: Sequence[bool], closed: Sequence[RoundTrip], held: Flo
     return (
         *plain((name, f"{figures.closed:,}", percent(figures.win_rate), money(figures.average_win))),
         *plain((money(figures.average_loss), number(figures.profit_factor))),
-        dollars(max(profits)) if profits else SheetCell(NOTHING),
-        dollars(min(profits)) if profits else SheetCell(NOTHING),
+        dollars(max(profits)),
+        dollars(min(profits)),
         SheetCell(number(float(np.median(held[np.array(mine)])), 0)),
     )

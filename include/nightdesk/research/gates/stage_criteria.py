@@ -6,6 +6,7 @@ ones it is stale, and the criterion says so and is not met. What is not known is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +21,7 @@ from nightdesk.store.gate_evidence_rows import Evidence, EvidenceKind
 BACKTEST_YEARS, BACKTEST_SHARPE, BACKTEST_DRAWDOWN = 5, 0.7, 0.20
 #: Of a validation, this desk's choice: the deflated Sharpe ratio is a probability (Bailey and Lopez de Prado
 #: 2014), and so is that of overfitting (Bailey et al. 2017); the p-value is of the test of superior
-#: predictive ability (Hansen 2005).
+#: predictive ability to cash (Hansen 2005), over all that was tried.
 DEFLATED_SHARPE, OVERFITTING, SUPERIOR_P = 0.95, 0.05, 0.05
 #: On paper: sessions, and as many more where models decide; Sharpe ratio above, drawdown below.
 PAPER_SESSIONS, MODEL_SESSIONS, PAPER_SHARPE, PAPER_DRAWDOWN = 63, 63, 0.5, 0.15
@@ -31,6 +32,9 @@ DAYS_AT = {Stage.SMALL: 28, Stage.QUARTER: 14, Stage.HALF: 14}
 SESSIONS_AT = {Stage.SMALL: 18, Stage.QUARTER: 8, Stage.HALF: 8}
 #: How far the return may lie from that on paper, either way, a share.
 APART = 0.02
+
+#: How a validation is made.
+VALIDATE = "validate BOOK --from D --to D --set KEY=V1,V2 --keep"
 
 #: A source of bars that are made up: they show nothing of a market.
 MADE_UP = "sample"
@@ -174,18 +178,25 @@ def _bars(name: str, sources: tuple[str, ...] | None, words: str, found: Evidenc
 
 
 def _stress(known: Known) -> Iterator[Criterion]:
-    found, words = _newest(known, "stress", "stress BOOK --keep")
+    found, words = _newest_of_a_market(known, "stress", "stress BOOK --keep")
     passed = None if found is None else found.figures.get("passed")
     yield _judged("stress", passed, "is", True, words, found)
 
 
 def _validation(known: Known) -> Iterator[Criterion]:
-    found, words = _newest(known, "validation", "validate BOOK --keep")
-    figures: Mapping[str, Any] = {} if found is None else found.figures
-    yield _judged("deflated_sharpe", figures.get("deflated_sharpe"), ">=", DEFLATED_SHARPE, words, found)
-    overfitted = figures.get("overfitting_probability")
-    yield _judged("overfitting_probability", overfitted, "<", OVERFITTING, words, found)
-    yield _judged("superior_ability_p", figures.get("superior_ability_p"), "<", SUPERIOR_P, words, found)
+    found, words = _newest_of_a_market(known, "validation", VALIDATE)
+    deflated, overfitted, luck = (
+        _check_of(found, name) for name in ("deflated_sharpe", "overfitting", "beats_cash")
+    )
+    yield _judged("deflated_sharpe", deflated, ">=", DEFLATED_SHARPE, words, found)
+    yield _judged("overfitting_probability", overfitted, "<=", OVERFITTING, words, found)
+    yield _judged("superior_ability_p", luck, "<=", SUPERIOR_P, words, found)
+
+
+def _check_of(found: Evidence | None, name: str) -> Any:
+    """The value of one of a validation's checks; None where there is none."""
+    one = None if found is None else (found.figures.get("checks") or {}).get(name)
+    return one.get("value") if isinstance(one, Mapping) else None
 
 
 def _audits(known: Known) -> Iterator[Criterion]:
@@ -254,11 +265,10 @@ def _models(known: Known) -> Iterator[Criterion]:
     if not known.models:
         return
     names = ", ".join(known.models)
-    found, words = _newest(known, "validation", "validate BOOK --keep")
-    figures: Mapping[str, Any] = {} if found is None else found.figures
+    found, words = _newest_of_a_market(known, "validation", VALIDATE)
     about = f"{names}; {words}"
-    yield _judged("model_ic", figures.get("lowest_ic"), ">", MODEL_IC, about, found)
-    better = figures.get("better_than_without_model")
+    yield _judged("model_ic", _check_of(found, "lowest_ic"), ">", MODEL_IC, about, found)
+    better = _check_of(found, "better_than_without_model")
     yield _judged("model_better_than_without", better, "is", True, about, found)
 
 
@@ -292,7 +302,8 @@ def _apart(known: Known) -> Criterion:
         words = f"{known.book} and {known.paper.book} have lived fewer than two sessions together"
         return Criterion("return_beside_paper", None, limit, False, words)
     words = f"{known.book} less {known.paper.book}, a share, over the sessions that both have lived"
-    return Criterion("return_beside_paper", round(difference, 6), limit, abs(difference) <= APART, words)
+    met = abs(difference) <= APART
+    return Criterion("return_beside_paper", _number(difference), limit, met, words)
 
 
 def _newest(
@@ -313,6 +324,17 @@ def _newest(
     newest = same[0] if same else rows[0]
     why = f"code {newest.code_version}, this is {known.code_version}" if same else "other rules"
     return None, f"stale: {kind} {newest.number} of {newest.at:%Y-%m-%d} is of {why}; {how}"
+
+
+def _newest_of_a_market(known: Known, kind: EvidenceKind, command: str) -> tuple[Evidence | None, str]:
+    """The same of what bars show; those that are made up show nothing."""
+    found, words = _newest(known, kind, command)
+    if found is not None and MADE_UP in (found.figures.get("sources") or ()):
+        return (
+            None,
+            f"{kind} {found.number} is of the {MADE_UP} market, which shows nothing: name another feed",
+        )
+    return found, words
 
 
 def _judged(
@@ -342,8 +364,8 @@ def _judged(
 
 
 def _number(value: float) -> float | None:
-    """None for what is not a number."""
-    return None if value != value else round(value, 6)
+    """None for what is not finite."""
+    return round(value, 6) if math.isfinite(value) else None
 
 
 def _row(found: Evidence | None) -> tuple[int | None, datetime | None]:

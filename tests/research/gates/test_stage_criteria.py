@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nightdesk.core.stages import Stage
-from nightdesk.research.gates.criteria import Criterion, Known, evaluate
 from nightdesk.research.gates.lived_days import LivedDays, LivedSession, apart, growth_of_sessions
+from nightdesk.research.gates.stage_criteria import Criterion, Known, evaluate
 from nightdesk.store.gate_evidence_rows import Evidence
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -23,7 +23,14 @@ BACKTEST = {
     "sources": ["yahoo"],
 }
 GREEN = {"green": True, "data_checks": True, "persistence": True}
-VALIDATION = {"deflated_sharpe": 0.97, "overfitting_probability": 0.02, "superior_ability_p": 0.01}
+VALIDATION: dict[str, Any] = {
+    "sources": ["yahoo"],
+    "checks": {
+        "deflated_sharpe": {"value": 0.97},
+        "overfitting": {"value": 0.02},
+        "beats_cash": {"value": 0.01},
+    },
+}
 DRILL = {"levels": {"1": True, "2": True}, "kill_switch": True}
 
 
@@ -119,6 +126,19 @@ def test_the_tests_of_a_package_count_for_a_book_with_plug_ins_of_its_own() -> N
     assert not one(found, "stress").met
 
 
+@pytest.mark.parametrize("kind", ["stress", "validation"])
+def test_what_made_up_bars_show_counts_for_nothing(kind: str) -> None:
+    figures = {"passed": True, **VALIDATION, "sources": ["sample"]}
+    found = evaluate(Stage.PAPER, known(row(9, kind, figures), *WHOLE))
+
+    assert unmet(found) == (
+        {"stress"}
+        if kind == "stress"
+        else {"deflated_sharpe", "overfitting_probability", "superior_ability_p"}
+    )
+    assert any("is of the sample market, which shows nothing" in one.words for one in found)
+
+
 def test_a_short_backtest_of_later_takes_nothing_from_a_long_one() -> None:
     short = row(9, "backtest", BACKTEST | {"first": "2022-01-03"})
     assert one(evaluate(Stage.PAPER, known(short, *WHOLE)), "backtest_years").evidence == 1
@@ -166,7 +186,8 @@ def test_every_level_that_a_book_has_must_have_been_rehearsed() -> None:
 def test_a_book_in_which_models_decide_asks_for_more() -> None:
     ready = known(paper=days(63), models=("ml",))
     assert unmet(evaluate(Stage.SMALL, ready)) == {"paper_sessions", "model_ic", "model_better_than_without"}
-    skilled = row(7, "validation", {**VALIDATION, "lowest_ic": 0.03, "better_than_without_model": True})
+    skill = {"lowest_ic": {"value": 0.03}, "better_than_without_model": {"value": True}}
+    skilled = row(7, "validation", {"checks": {**VALIDATION["checks"], **skill}})
     assert unmet(evaluate(Stage.SMALL, known(skilled, *WHOLE, paper=days(126), models=("ml",)))) == set()
 
 
