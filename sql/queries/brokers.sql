@@ -105,6 +105,7 @@ FROM nightdesk.orders o JOIN LATERAL (
 ) e ON true
 WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.filled_quantity = 0
     AND (o.status IN ('suppressed', 'rejected') OR (o.status = 'expired' AND o.attempts = 0))
+    AND o.client_order_id NOT LIKE '%%/exits' -- they are told with their entry
 ORDER BY o.symbol, o.side, o.generation;
 
 -- name: kept_contract

@@ -1,7 +1,8 @@
 -- What people look at beside what the steps read.
 
 -- name: open_orders
-SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, stop_price, target_price, status, account, (
+SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price,
+    CASE WHEN order_type <> 'bracket' THEN stop_price END AS stop_price, CASE WHEN order_type <> 'bracket' THEN target_price END AS target_price, status, account, (
     SELECT string_agg(DISTINCT i.bundle, ' ') FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
 ) AS bundle
 FROM nightdesk.orders o

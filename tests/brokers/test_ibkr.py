@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.brokers.ibkr_desk import CAPITAL, CLIENT_ID, EVENING, at, book, broker, gateway, order
 from tests.fakes.ibkr import IbkrGateway
+from tests.fakes.ibkr_state import Order as FakeOrder
 
 from nightdesk.brokers import DuplicateOrder, OrderState, RejectedOrder, Unreadable, make
 from nightdesk.brokers.credentials import LIVE_VARIABLE
@@ -301,6 +302,42 @@ def test_a_bracket_is_three_orders_and_only_the_last_sets_it_going(
     states = {one.order_ref: one.status for one in gateway.orders}
     assert list(states.values()) == ["Filled", "Filled", "Cancelled"]
     assert dict(broker.positions()) == {}
+
+
+def test_a_bracket_of_a_stop_alone_is_two_orders_whose_exit_rests_longer_than_its_entry(
+    broker: IbkrBroker, gateway: IbkrGateway, order: Order
+) -> None:
+    broker.submit(replace(order, order_type="bracket", stop_price=Decimal(90)))
+    entry, stop = gateway.orders
+    assert [(one.kind, one.tif, one.action) for one in (entry, stop)] == [
+        ("MKT", "DAY", "BUY"),
+        ("STP", "GTC", "SELL"),
+    ]
+    assert (stop.parent_id, stop.order_ref) == (entry.order_id, exits_id(order.client_order_id))
+
+
+@pytest.mark.parametrize("target", [None, Decimal(120)])
+def test_an_entry_whose_exit_is_refused_is_not_sent(
+    broker: IbkrBroker,
+    gateway: IbkrGateway,
+    order: Order,
+    target: Decimal | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accept = gateway._accept
+
+    def refuse_stops(one: FakeOrder) -> None:
+        if one.kind == "STP":
+            gateway._refuse(one, "The stop is too far.")
+        accept(one)
+
+    monkeypatch.setattr(gateway, "_accept", refuse_stops)
+    wanted = replace(order, order_type="bracket", stop_price=Decimal(90), target_price=target)
+    with pytest.raises(RejectedOrder, match="The stop is too far"):
+        broker.submit(wanted)
+    gateway.open_market({"SPY": 100.0})
+    assert dict(broker.positions()) == {}
+    assert list(broker.open_orders()) == []
 
 
 def test_a_contract_is_looked_up_once_and_kept(book: Book, gateway: IbkrGateway, order: Order) -> None:

@@ -17,8 +17,9 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.orders.fills import FillBars
-from nightdesk.orders.order import Intent, Order, client_order_id
+from nightdesk.orders.order import Intent, Order, client_order_id, entry_id
 from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
+from nightdesk.testing.resting_contract import RestingContract
 
 FUNDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")
@@ -91,11 +92,21 @@ def open_market(broker: PaperBroker) -> OpenMarket:
 
 @pytest.fixture
 def sent(broker: PaperBroker) -> Callable[[], int]:
-    return lambda: len(broker.open_orders())
+    return lambda: sum(entry_id(one.client_order_id) is None for one in broker.open_orders())
+
+
+@pytest.fixture
+def trade(open_market: OpenMarket) -> OpenMarket:
+    """A session of its own: what rests on paper meets nothing within one."""
+    return open_market
 
 
 class TestPaperBroker(BrokerContract):
     """Everything that any broker promises."""
+
+
+class TestWhatRestsOnPaper(RestingContract):
+    """Everything that a broker promises at which stops and targets rest."""
 
 
 def test_an_order_fills_at_the_next_open_moved_by_slippage_with_commission(

@@ -21,12 +21,15 @@ def stressed(bars, tmp_path_factory):
 def test_each_scenario_runs_with_and_without_levels_and_one_without_bars_is_skipped(stressed):
     out, told = stressed
     assert [(run["scenario"], run["levels"]) for run in told["runs"]] == [
-        (name, levels) for name in ("covid_2020", "rates_2022") for levels in ("on", "off")
+        (name, levels)
+        for name in ("covid_2020", "rates_2022", "feed_lost", "broker_rejects")
+        for levels in ("on", "off")
     ]
-    assert set(told["skipped"]) == {"crisis_2008", "correction_2018", "all_fall"}
+    earlier = {"crisis_2008", "correction_2018", "all_fall", "one_market", "wilder", "gap"}
+    assert set(told["skipped"]) == earlier
     assert all(told["skipped"].values())
     assert not told["passed"], "what was skipped has not passed"
-    off = [run["max_drawdown"] for run in told["runs"] if run["levels"] == "off"]
+    off = [run["max_drawdown"] for run in told["runs"][:4] if run["levels"] == "off"]
     assert told["overall"]["worst"] == max(off)
     assert told["overall"]["average"] == pytest.approx(sum(off) / 2)
     with (out / "stress.csv").open(newline="") as file:
@@ -37,9 +40,19 @@ def test_each_scenario_runs_with_and_without_levels_and_one_without_bars_is_skip
     assert beside == {
         "covid_2020": pytest.approx(-0.0388, abs=0.005),
         "rates_2022": pytest.approx(-0.186, abs=0.01),
+        "feed_lost": pytest.approx(-0.0388, abs=0.005),
+        "broker_rejects": pytest.approx(-0.0388, abs=0.005),
     }
-    counts = [tuple(run[name] for name in ("missing", "quarantined", "dropped_rows")) for run in told["runs"]]
+    counts = [
+        tuple(run[name] for name in ("missing", "quarantined", "dropped_rows")) for run in told["runs"][:4]
+    ]
     assert counts == [(0, 0, 0)] * 2 + [(0, 0, 5)] * 2
+    assert {run["scenario"]: run["stopped_sessions"] for run in told["runs"]} == {
+        **dict.fromkeys(("covid_2020", "rates_2022", "broker_rejects"), 0),
+        "feed_lost": 5,
+    }
+    refused = {(run["scenario"], run["refused_orders"] > 0) for run in told["runs"]}
+    assert {name for name, some in refused if some} == {"broker_rejects"}
 
 
 def test_the_table_tells_return_drawdown_breakers_halts_and_trades(nightdesk, bars):

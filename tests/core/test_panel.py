@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.hourly import random_hours
 
 from nightdesk.core.panel import FILL_FIELDS, Action, Bars, Column, Panel, build_panel
 
@@ -226,3 +227,21 @@ def test_the_newest_sessions_of_a_panel_are_its_last_rows() -> None:
     assert part.findings == tuple(one for one in whole.findings if one.session >= WEEK[-2])
     assert_array_equal(whole.newest(99).close, whole.close)
     assert len(whole.newest(0)) == 0
+
+
+def test_a_panel_since_a_session_keeps_its_dollars_and_of_hours_the_sessions_behind_them() -> None:
+    whole = random_hours(5, sessions=60)
+    days = whole.days.sessions
+    part = whole.since(days[30])
+    assert_array_equal(part.days.sessions, days[30:])
+    first = int(np.searchsorted(whole.sessions, days[30]))
+    assert_array_equal(part.close, whole.close[first:])
+    assert_array_equal(part.adjustment, whole.adjustment[first:])
+    assert part.hours is not None
+    assert whole.hours is not None
+    assert_array_equal(part.hours.instants, whole.hours.instants[first:])
+    known = part.hours.day >= 0
+    assert_array_equal(known, whole.hours.day[first:] >= 30)
+    assert_array_equal(part.days.sessions[part.hours.day[known]], days[whole.hours.day[first:][known]])
+    assert len(whole.since(days[0])) == len(whole)
+    assert len(whole.days.since(days[-1] + np.timedelta64(1, "D"))) == 0

@@ -15,6 +15,7 @@ from typing import Any
 from tests.fakes.alpaca_state import (
     CRYPTO,
     ENDED,
+    ENTERS,
     Holding,
     State,
     money,
@@ -84,7 +85,7 @@ class Market:
     def _entry_of(self, order: Mapping[str, Any]) -> dict[str, Any] | None:
         """The entry that an exit of a bracket waits for."""
         parent = self.state.parents.get(order["id"])
-        return self.state.orders[parent] if parent and order["order_class"] == "bracket" else None
+        return self.state.orders[parent] if parent and order["order_class"] in ENTERS else None
 
     def _restate(self, order: dict[str, Any], by: Decimal, how: str) -> None:
         """Replace an order by one in new shares, or end it, as a split does."""
@@ -199,10 +200,12 @@ class Market:
         to work, and one exit that is filled ends the other, or leaves it the rest.
         """
         order = self.state.orders[order_id]
-        enters = order["order_class"] == "bracket" and order_id not in self.state.parents
+        enters = order["order_class"] in ENTERS and order_id not in self.state.parents
         for other in self._group(order_id):
             if enters:
-                if status == "filled" and other["type"] == "limit":
+                # A stop beside a target stays held until its price is reached; one alone goes to work.
+                alone = order["order_class"] == "oto"
+                if status == "filled" and (alone or other["type"] == "limit"):
                     self._alter(other["id"], status="new")
             elif other["status"] in ENDED or self._entry_of(order) == other or self.fast_market:
                 continue

@@ -11,6 +11,7 @@ from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.alpaca_state import (
     CRYPTO,
     ENDED,
+    ENTERS,
     Refusal,
     asset_id,
     name_of,
@@ -25,7 +26,7 @@ NOT_ALLOWED = 42210000
 FORBIDDEN = 40310000
 
 #: Orders that have legs.
-GROUPS = ("bracket", "oco")
+GROUPS = ("oco", *ENTERS)
 
 
 def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
@@ -214,7 +215,9 @@ def _expiry(exchange: Exchange, time_in_force: str, crypto: bool) -> datetime:
 
 
 def _legs(exchange: Exchange, body: dict[str, Any], first: dict[str, Any]) -> list[dict[str, Any]]:
-    """The legs of a group, held: of a bracket its target and its stop, of an oco its stop."""
+    """The legs of a group, held: of a bracket its target and its stop, of an oco its stop, of an oto its only
+    exit.
+    """
     group = body.get("order_class")
     if group not in GROUPS:
         return []
@@ -227,16 +230,20 @@ def _legs(exchange: Exchange, body: dict[str, Any], first: dict[str, Any]) -> li
     target, stop = body.get("take_profit") or {}, body.get("stop_loss") or {}
     takes = _price(target, "limit_price", first["symbol"])
     stops = _price(stop, "stop_price", first["symbol"])
-    if takes is None or stops is None:
+    if group == "oto":
+        if (takes is None) == (stops is None):
+            raise Refusal(422, BAD_INPUT, "oto orders require either take_profit or stop_loss")
+    elif takes is None or stops is None:
         raise Refusal(
             422, BAD_INPUT, f"{group} orders require take_profit.limit_price and stop_loss.stop_price"
         )
-    sells = (first["side"] == "buy") == (group == "bracket")
-    if (takes > stops) != sells:
+    sells = (first["side"] == "buy") == (group in ENTERS)
+    if takes is not None and stops is not None and (takes > stops) != sells:
         raise Refusal(
             422, BAD_INPUT, "take_profit.limit_price must be on the other side of stop_loss.stop_price"
         )
-    _check_stop(exchange, first["symbol"], stops, sells=sells)
+    if stops is not None:
+        _check_stop(exchange, first["symbol"], stops, sells=sells)
     common = {
         **first,
         "side": "sell" if sells else "buy",
@@ -245,13 +252,13 @@ def _legs(exchange: Exchange, body: dict[str, Any], first: dict[str, Any]) -> li
         "limit_price": None,
         "stop_price": None,
     }
-    shapes = (
-        {"type": "limit", "order_type": "limit", "limit_price": plain(takes)},
-        {"type": "stop", "order_type": "stop", "stop_price": plain(stops)},
-    )
+    shapes = []
+    if takes is not None and group != "oco":
+        shapes.append({"type": "limit", "order_type": "limit", "limit_price": plain(takes)})
+    if stops is not None:
+        shapes.append({"type": "stop", "order_type": "stop", "stop_price": plain(stops)})
     return [
-        {**common, **shape, "id": str(uuid.uuid4()), "client_order_id": str(uuid.uuid4())}
-        for shape in (shapes if group == "bracket" else shapes[1:])
+        {**common, **shape, "id": str(uuid.uuid4()), "client_order_id": str(uuid.uuid4())} for shape in shapes
     ]
 
 
@@ -267,8 +274,8 @@ def _check_way(exchange: Exchange, first: dict[str, Any]) -> None:
     """A bracket enters, and an oco leaves what is held."""
     held, _ = exchange.sellable(first["symbol"])
     leaves = held < 0 if first["side"] == "buy" else held > 0
-    if first["order_class"] in GROUPS and leaves == (first["order_class"] == "bracket"):
-        way = "entry" if first["order_class"] == "bracket" else "exit"
+    if first["order_class"] in GROUPS and leaves == (first["order_class"] in ENTERS):
+        way = "entry" if first["order_class"] in ENTERS else "exit"
         raise Refusal(422, NOT_ALLOWED, f"{first['order_class']} orders must be {way} orders")
 
 

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+#: Orders with legs that enter a position: an oto is a bracket with one exit.
+ENTERS = ("bracket", "oto")
+
 CRYPTO = frozenset({"BTC/USD", "ETH/USD", "LTC/USD", "SOL/USD"})
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 

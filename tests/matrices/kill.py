@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.matrices.killing import Killing, Moment
-from tests.matrices.killing_resting import KillingResting
+from tests.matrices.killing_resting import KillingBrackets, KillingResting
 from tests.matrices.parts import WORKERS, in_parts
 from tests.matrices.scenes import alpaca_desks, ibkr_desks
 from tests.matrices.table import table
@@ -119,12 +119,14 @@ def part_of(
     two_accounts: bool,
     broker: str,
     resting: bool,
+    brackets: bool,
 ) -> Part:
     """Every `parts`-th row, on a desk of its own; see `row_of`."""
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     desks = ibkr_desks() if broker == "ibkr" else alpaca_desks(two_accounts=two_accounts)
     with desks as make_desk:
-        killing = (KillingResting if resting else Killing)(make_desk(), seed + number)
+        kind = KillingBrackets if brackets else KillingResting if resting else Killing
+        killing = kind(make_desk(), seed + number)
         mine = list(killing.points.values())[number::parts]
         rows = [row_of(killing, moments, times, settle=settle) for moments in mine]
     return Part(rows, len(killing.points), killing.settled)
@@ -144,12 +146,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
     parser.add_argument("--broker", choices=("alpaca", "ibkr"), default="alpaca", help="whose fake is asked")
     parser.add_argument("--resting", action="store_true", help="of a book whose stops rest at the broker")
+    parser.add_argument("--brackets", action="store_true", help="of a book whose entries bring their stops")
     chosen = parser.parse_args(arguments)
     if chosen.accounts and chosen.broker != "alpaca":
         parser.error("--accounts is for --broker alpaca")
     began = time.perf_counter()
     known = {"times": chosen.times, "seed": chosen.seed, "settle": not chosen.settle_new}
     known |= {"two_accounts": chosen.accounts, "broker": chosen.broker, "resting": chosen.resting}
+    known["brackets"] = chosen.brackets
     parts = in_parts(partial(part_of, parts=chosen.workers, **known), chosen.workers)
     [points] = {part.points for part in parts}
     rows = [parts[n % chosen.workers].rows[n // chosen.workers] for n in range(points)]

@@ -1,4 +1,7 @@
-"""Kills a process whose decision replaces and cancels what rests, of which a part is executed after it."""
+"""Kills a process whose decision replaces and cancels what rests, or opens positions by brackets.
+
+In the session after it a part of what rests is executed.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.ibkr import IbkrBroker
 from nightdesk.core.book import load_book
 from nightdesk.operations.override import state_override
+from nightdesk.orders.order import entry_id, exits_id
 from nightdesk.session import protection
 
 #: A position that a person lets be sold, so that its order is cancelled; the other one's is replaced.
@@ -101,3 +105,48 @@ class KillingResting(Killing):
 
     def _wrong_meanwhile(self) -> list[str]:
         return sold_once(self._desk)
+
+
+class KillingBrackets(Killing):
+    """A desk that opens its positions by brackets of a stop.
+
+    In the next session a part of what they bring with them is executed.
+    """
+
+    watched = WATCHED | code_of(protection, AlpacaBroker.cancel, IbkrBroker.cancel)
+
+    def _begin(self) -> None:
+        let_rest(self._desk, stop=0.05, bracket=True)
+
+    def _live_on(self) -> None:
+        desk = self._desk
+        desk.open_market(self.number + 1)
+        for symbol, stop in desk.rows(
+            "SELECT symbol, stop_price FROM nightdesk.orders WHERE order_type = 'stop' AND session = %s",
+            session(self.number),
+        ):
+            desk.market.trade(str(symbol), float(str(stop)) - 0.5, 20)
+            desk.market.trade(str(symbol), float(str(stop)) + 0.5)
+        desk.market.close_market(desk.prices(self.number + 1, 5))
+
+    def _wrong(self) -> list[str]:
+        there = {one.client_order_id: one for one in self._desk.account.orders()}
+        wrong = super()._wrong()
+        brackets = self._desk.rows(
+            "SELECT client_order_id, quantity FROM nightdesk.orders WHERE order_type = 'bracket'"
+        )
+        if not brackets:
+            wrong.append("no position is opened by a bracket")
+        for name, quantity in brackets:
+            exits = there.get(exits_id(str(name)))
+            if exits is None or exits.quantity != quantity or exits.status not in WORKING:
+                wrong.append(f"{name} is without its exits: {exits}")
+        return wrong
+
+    def _wrong_meanwhile(self) -> list[str]:
+        """No entry is ever there without its exits, nor exits without their entry."""
+        there = {one.client_order_id for one in self._desk.account.orders()}
+        pairs = [(name, exits_id(name)) for name in there if entry_id(name) is None]
+        wrong = [f"{name} is without its exits" for name, exits in pairs if exits not in there]
+        alone = [name for name in there if (entry := entry_id(name)) is not None and entry not in there]
+        return wrong + [f"{name} is without its entry" for name in alone]

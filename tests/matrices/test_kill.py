@@ -80,3 +80,10 @@ def test_so_it_is_at_ibkr() -> None:
 def test_so_it_is_where_stops_rest_that_are_replaced_and_cancelled() -> None:
     resting = ("release: known = ended(broker,", "AlpacaBroker.cancel: return known", "strays:", "_why_kept:")
     kill_everywhere(0, "--settle-new", "--resting", seconds=1790, there=(*AT_ALPACA, *resting))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("broker", "there"), [("alpaca", AT_ALPACA), ("ibkr", AT_IBKR)])
+def test_so_it_is_where_entries_bring_their_exits(broker: str, there: tuple[str, ...]) -> None:
+    kill_everywhere(0, "--settle-new", "--brackets", "--broker", broker, seconds=1190, there=there)

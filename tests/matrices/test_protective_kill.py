@@ -13,6 +13,7 @@ from tests.matrices.boundaries import Boundary, code_of, watching
 from tests.matrices.kept_rows import KeptRows
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
+from tests.session.resting_terms import COIN
 from tests.session.small_desk import SmallDesk, begin_child, die, session, wait_for
 
 from nightdesk.brokers.paper import PaperBroker
@@ -40,13 +41,21 @@ WATCHED = code_of(
 _WANTED = {"place", "replace", "cancel", "keep"}
 
 
-@pytest.fixture
-def desk(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDesk:
+@pytest.fixture(
+    params=[{}, pytest.param({"bracket": True}, marks=pytest.mark.slow)], ids=["later", "brackets"]
+)
+def desk(
+    request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> SmallDesk:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     check_quickly(monkeypatch)
     made = new_desk(tmp_path / "desk", database, random_walks())
     tree = yaml.safe_load(made.book.read_text())
-    tree |= {"protective": {"stop": 0.012, "target": 0.03}, "feeds": {"daily": [made.feed]}}
+    protective = {"stop": 0.012, "target": 0.03, **request.param}
+    tree |= {"protective": protective, "feeds": {"daily": [made.feed]}}
+    if request.param:  # of whole units
+        del tree["universe"][COIN]
+        tree["levels"]["first_out"] = [one for one in tree["levels"]["first_out"] if one != COIN]
     made.book.write_text(yaml.safe_dump(tree, sort_keys=False))
     return made
 

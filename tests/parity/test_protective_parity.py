@@ -11,11 +11,12 @@ from tests.conftest import PROJECT, open_connection
 from tests.parity.checks import same_sessions
 from tests.parity.test_parity import BEFORE_THE_CRASH, INCEPTION, TWO_STRATEGIES
 from tests.session.quick_checks import check_quickly
+from tests.session.resting_terms import COIN
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.operations.verify import verify
-from nightdesk.orders.order import leg_filled
+from nightdesk.orders.order import entry_id, leg_filled
 from nightdesk.orders.resting import protects
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import Result, backtest
@@ -38,6 +39,9 @@ BY_STRATEGY = {
         },
     }
 }
+#: The same, and what rests goes to the broker together with the entry.
+BRACKETS = {"protective": {**NEAR["protective"], "bracket": True}}
+STOPS_IN_BRACKETS = {"protective": {"stop": 0.006, "bracket": True}}
 #: So little volume may be taken that what rests is executed in parts.
 LITTLE_VOLUME = {"broker": {"account": "paper-main", "max_volume_share": 0.000002}}
 
@@ -50,14 +54,26 @@ LITTLE_VOLUME = {"broker": {"account": "paper-main", "max_volume_share": 0.00000
         (INCEPTION, 10, {**TWO_STRATEGIES, **BY_STRATEGY}),
         (BEFORE_THE_CRASH, 8, {"protective": {"stop": 0.03}}),
         (BEFORE_THE_CRASH, 8, {"protective": {"stop": 0.01}, **LITTLE_VOLUME}),
+        (INCEPTION, 12, {**TWO_STRATEGIES, **BRACKETS}),
+        (BEFORE_THE_CRASH, 8, STOPS_IN_BRACKETS),
+        (BEFORE_THE_CRASH, 6, {**STOPS_IN_BRACKETS, **LITTLE_VOLUME}),
         pytest.param(INCEPTION, 120, {**TWO_STRATEGIES, **NEAR}, marks=pytest.mark.slow),
     ],
-    ids=["near", "by_strategy", "crash", "in_parts", "half_a_year"],
+    ids=[
+        "near",
+        "by_strategy",
+        "crash",
+        "in_parts",
+        "brackets",
+        "brackets_of_stops",
+        "brackets_in_parts",
+        "half_a_year",
+    ],
 )
 def test_what_rests_is_planned_and_filled_the_same_to_the_cent(
     first: date,
     count: int,
-    changed: dict[str, object],
+    changed: dict[str, Any],
     database: str,
     market: Path,
     tmp_path: Path,
@@ -67,6 +83,10 @@ def test_what_rests_is_planned_and_filled_the_same_to_the_cent(
     check_quickly(monkeypatch)
     tree = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())
     tree["feeds"] = {"daily": [f"files:{market}"]}
+    brackets = bool(changed.get("protective", {}).get("bracket"))
+    if brackets:  # of whole units
+        del tree["universe"][COIN]
+        tree["levels"]["first_out"] = [one for one in tree["levels"]["first_out"] if one != COIN]
     path = tmp_path / "multi_asset.yaml"
     path.write_text(yaml.safe_dump(tree | changed, sort_keys=False))
     book = load_book(path)
@@ -100,8 +120,28 @@ def test_what_rests_is_planned_and_filled_the_same_to_the_cent(
     assert any("the order that rested at" in str(row[-1]) for row in trade_rows(result))
     shown = _shown(result)
     assert shown["stop"] >= 2, shown
+    if brackets:
+        _brought_with_their_entries(result)
     if changed.get("protective") == NEAR["protective"]:
         assert shown["target"] >= 2, shown
+
+
+def _brought_with_their_entries(result: Result) -> None:
+    """Exits rest for entries that were filled whole alone, some are executed in the session of their entry,
+    and what is left of a position after it is protected once.
+    """
+    entries = {order.client_order_id: order for one in result.decided for order in one.orders}
+    at_once = 0
+    for one in result.decided:
+        filled = {fill.client_order_id: fill.quantity for fill in one.fills}
+        for fill in one.fills:
+            entry = entry_id(fill.client_order_id)
+            if entry is not None and entry in filled:
+                assert filled[entry] == entries[entry].quantity
+                at_once += 1
+        protected = [(said.strategy, said.symbol) for said in one.protected if said.action != "cancel"]
+        assert len(protected) == len(set(protected))
+    assert at_once or "max_volume_share" in str(result.desk.book.broker)
 
 
 def query(conn: Connection, columns: str) -> list[tuple[Any, ...]]:
@@ -124,7 +164,9 @@ def _never_more_than_is_held(result: Result) -> None:
                     for at in (before, one)
                 )
                 assert held * now >= 0, (key, held, now)
-                assert fill.quantity <= abs(held)
+                brought = entry_id(fill.client_order_id)
+                opened = sum(each.quantity for each in one.fills if each.client_order_id == brought)
+                assert fill.quantity <= abs(held) + opened
 
 
 def _shown(result: Result) -> dict[str, int]:

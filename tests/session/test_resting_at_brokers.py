@@ -1,9 +1,10 @@
 """Weeks of a book whose stops and targets rest at a real broker, with a bad answer every evening."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 import pytest
 from tests.fakes.alpaca import FakeAlpaca
@@ -21,6 +22,7 @@ from nightdesk.core.account_terms import MAIN
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.operations.verify import verify
+from nightdesk.orders.order import entry_id
 from nightdesk.orders.resting import protects
 from nightdesk.session import protection, reconcile
 from nightdesk.session.broker_session import contact
@@ -64,8 +66,10 @@ NIGHTS: dict[str, tuple[tuple[str, Enum] | None, ...]] = {
 class RestingDesk:
     """A desk with its broker and the bad answers of that."""
 
-    def __init__(self, desk: BrokeredDesk, faults: BrokerFaults) -> None:
-        self.desk, self.faults = desk, faults
+    def __init__(self, desk: BrokeredDesk, faults: BrokerFaults, *, brackets: bool = False) -> None:
+        self.desk, self.faults, self.brackets = desk, faults, brackets
+        #: Positions that were protected in the session in which they were opened.
+        self.brought = 0
 
     def evening(self, number: int, bad: tuple[str, Enum] | None) -> None:
         """Decide a session, tried again as Airflow does."""
@@ -82,11 +86,15 @@ class RestingDesk:
         self.faults.heal()
 
     def selling(self) -> dict[str, Decimal]:
-        """Units that all orders which work at the broker would sell, by symbol."""
+        """Units that all orders which work at the broker would sell, by symbol; exits that wait for their
+        entry sell nothing.
+        """
         units: dict[str, Decimal] = {}
         with self.desk.standing() as context, contact(context, MAIN) as broker:
-            for one in broker.open_orders():
-                if one.side == "sell":
+            opened = broker.open_orders()
+            names = {one.client_order_id for one in opened}
+            for one in opened:
+                if one.side == "sell" and entry_id(one.client_order_id) not in names:
                     left = one.quantity - one.filled
                     units[one.symbol] = units.get(one.symbol, Decimal(0)) + left
         return units
@@ -101,6 +109,8 @@ class RestingDesk:
                 self.desk.live_through(number)
             held = {name: units for name, units in self.desk.account.holdings().items() if units}
             assert all(units > 0 for units in held.values()), f"{session(number)}: sold more than was held"
+            if self.brackets and number:
+                self._protected_at_once(number, held)
             self.evening(number, nights[number % len(nights)])
             with self.desk.connection() as conn:
                 decided = protections_of(conn, "small", instant(number))
@@ -110,6 +120,18 @@ class RestingDesk:
         with self.desk.at(sessions - 1) as context:
             assert verify(context.conn, "small").differences == ()
         return actions
+
+    def _protected_at_once(self, number: int, held: Mapping[str, Decimal]) -> None:
+        """What a session has opened whole by a bracket is protected before anybody has settled it."""
+        selling = self.selling()
+        known = self.desk.rows(
+            "SELECT symbol, quantity FROM nightdesk.orders WHERE session = %s AND order_type = 'bracket'",
+            session(number - 1),
+        )
+        for symbol, quantity in known:
+            if held.get(str(symbol)) == quantity:
+                assert selling.get(str(symbol)) == quantity, f"{session(number)}: {symbol} has no exits"
+                self.brought += 1
 
     def _protected_once(self, number: int, held: Mapping[str, Decimal], bare: Collection[str]) -> None:
         selling = self.selling()
@@ -122,25 +144,33 @@ class RestingDesk:
         assert set(selling) <= set(held)
 
 
+@contextmanager
+def resting_at(
+    kind: str, small: SmallDesk, monkeypatch: pytest.MonkeyPatch, **protective: Any
+) -> Iterator[RestingDesk]:
+    """A desk whose orders rest at the fake of a broker."""
+    monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(protection, "PAUSE_SECONDS", 0.05)
+    let_rest(small, **protective)
+    brackets = bool(protective.get("bracket"))
+    (AlpacaFaults if kind == "alpaca" else IbkrFaults).hurry(monkeypatch, None)
+    with ExitStack() as stack:
+        if kind == "alpaca":
+            fake = stack.enter_context(FakeAlpaca(BEFORE_THE_FIRST, silence=1.5 * READ_SECONDS))
+            yield RestingDesk(at_alpaca(small, fake), AlpacaFaults(fake), brackets=brackets)
+        else:
+            gateway = stack.enter_context(IbkrGateway(BEFORE_THE_FIRST))
+            yield RestingDesk(at_ibkr(small, gateway), IbkrFaults(gateway, CLIENT_ID), brackets=brackets)
+
+
 @pytest.fixture(params=["alpaca", "ibkr"])
 def resting(
     request: pytest.FixtureRequest,
     make_desk: Callable[[], SmallDesk],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RestingDesk]:
-    monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(protection, "PAUSE_SECONDS", 0.05)
-    small = make_desk()
-    let_rest(small, stop=0.012, target=0.02)
-    kind = AlpacaFaults if request.param == "alpaca" else IbkrFaults
-    kind.hurry(monkeypatch, None)
-    with ExitStack() as stack:
-        if request.param == "alpaca":
-            fake = stack.enter_context(FakeAlpaca(BEFORE_THE_FIRST, silence=1.5 * READ_SECONDS))
-            yield RestingDesk(at_alpaca(small, fake), AlpacaFaults(fake))
-        else:
-            gateway = stack.enter_context(IbkrGateway(BEFORE_THE_FIRST))
-            yield RestingDesk(at_ibkr(small, gateway), IbkrFaults(gateway, CLIENT_ID))
+    with resting_at(request.param, make_desk(), monkeypatch, stop=0.012, target=0.02) as made:
+        yield made
 
 
 @pytest.mark.timeout(300)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tests.fakes.alpaca import FakeAlpaca
+from tests.fakes.alpaca_state import ENTERS
 from tests.fakes.ibkr import IbkrGateway
 from tests.fakes.ibkr_state import Order
+
+from nightdesk.orders.order import exits_id
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class AlpacaAccount(TrueAccount):
         words = {"canceled": "cancelled"}
         return [
             TrueOrder(
-                one["client_order_id"],
+                self._desks_name(one),
                 one["symbol"].replace("/", "-"),
                 one["side"],
                 Decimal(one["qty"]),
@@ -96,7 +99,7 @@ class AlpacaAccount(TrueAccount):
         ]
 
     def executions(self) -> dict[str, TrueExecution]:
-        names = {one["id"]: one["client_order_id"] for one in self._fake.orders}
+        names = {one["id"]: self._desks_name(one) for one in self._fake.orders}
         return {
             one["id"]: TrueExecution(
                 names[one["order_id"]], one["side"], Decimal(one["qty"]), Decimal(one["price"])
@@ -104,6 +107,14 @@ class AlpacaAccount(TrueAccount):
             for one in self._fake.exchange.state.activities
             if one["activity_type"] == "FILL"
         }
+
+    def _desks_name(self, one: Mapping[str, Any]) -> str:
+        """The client order id; of an exit that came with its entry, that of the exits here."""
+        state = self._fake.exchange.state
+        entry = state.orders.get(state.parents.get(one["id"], ""), one)
+        if entry is one or entry["order_class"] not in ENTERS:
+            return str(one["client_order_id"])
+        return exits_id(entry["client_order_id"])
 
     def holdings(self) -> dict[str, Decimal]:
         held = self._fake.exchange.state.holdings
@@ -151,6 +162,7 @@ class IbkrAccount(TrueAccount):
                 one.filled,
             )
             for one in self._gateway.orders
+            if one.transmit  # else TWS keeps it to itself, as the first of a bracket until the last is there
         ]
 
     def executions(self) -> dict[str, TrueExecution]:

@@ -266,9 +266,14 @@ def still_resting(settled: Settlement[Executed]) -> tuple[Order, ...]:
     return tuple(rest_of(one, units) for one, units in left if units < one.quantity)
 
 
-def _ended_by_split(orders: Sequence[Order], fills: Sequence[Fill], period: Period) -> tuple[Expired, ...]:
+def _ended_by_split(
+    orders: Sequence[Order], fills: Sequence[Fill], expired: Sequence[Expired], period: Period
+) -> tuple[Expired, ...]:
     """What rests on in units of before a split: it has met the period's bars restated, and ends with it."""
-    resting = [one for one in orders if one.rests and one.symbol in period.splits]
+    over = {one.client_order_id for one in expired}
+    resting = [
+        one for one in orders if one.rests and one.symbol in period.splits and one.client_order_id not in over
+    ]
     filled = {fill.client_order_id: fill.quantity for fill in fills} if resting else {}
     left = [(one, one.quantity - filled.get(one.client_order_id, ZERO)) for one in resting]
     return tuple(
@@ -286,7 +291,7 @@ def at_the_open(period: Period, terms: FillTerms) -> Callable[[Accrued], Execute
             return Executed()
         fills, expired = open_session(accrued.orders, period.bars, terms)
         by_id = {order.client_order_id: order for order in accrued.orders}
-        expired += _ended_by_split(accrued.orders, fills, period)
+        expired += _ended_by_split(accrued.orders, fills, expired, period)
         entries: tuple[Entry, ...] = ()
         for fill in fills:
             entries += fill_entries(by_id[fill.client_order_id], (fill,), period.terms.units[fill.symbol])

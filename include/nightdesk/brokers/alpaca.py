@@ -6,7 +6,7 @@ is executed when it arrives; `day` is not known there, so it is sent as gtc.
 
 Alpaca refuses orders for the opening auction itself (opg) between 9:28 and 19:00 New York, and those for the
 closing one (cls) between 15:50 and 19:00; a bracket enters by neither. What rests (a stop, an oco) is `gtc`,
-of whole shares; Alpaca ends it after 90 days.
+and so is a bracket, whose exits last as long as its entry; of whole shares; Alpaca ends it after 90 days.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ Alpaca gives every order of a group an id of its own, and only the first has the
 sent               is at Alpaca
 =================  =========================================================================================
 oco                its target, under our id, with its stop as a leg: ``held`` until its price is reached
-bracket            its entry, under our id, with its target and its stop as legs, ``held`` until it is filled
+bracket            its entry, under our id, with its target and its stop as legs, ``held`` until it is filled;
+                   an oto, where it brings its stop alone
 anything else      an order under our id
 =================  =========================================================================================
 
-The two exits of either are one order here: an oco's under the id that was sent, a bracket's under `exits_id`.
+The exits of either are one order here: an oco's under the id that was sent, a bracket's under `exits_id`.
 What a corporate action or a person changes is ``replaced`` by an order with another id: here it is the same
 one. An order does not say of which group it is a leg; the group does, when it is asked for with its legs.
 """
@@ -18,7 +19,7 @@ one. An order does not say of which group it is a leg; the group does, when it i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -80,8 +81,8 @@ class AlpacaFamily:
         """
         read = [[order_of(one, symbols) for one in part] for part in self.parts]
         first, every = read[0][0], [one for part in read for one in part]
-        if len(every) == 1:
-            return first
+        if len(every) == 1:  # a leg alone has an id that Alpaca made up
+            return replace(first, client_order_id=self.name)
         said = {**self.parts[0][-1], "parts": [dict(one) for part in self.parts for one in part]}
         if {(one.symbol, one.side) for one in every} != {(first.symbol, first.side)}:
             raise Rubbish("its parts are in different symbols, or on different sides", said)

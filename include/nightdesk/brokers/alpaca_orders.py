@@ -54,18 +54,21 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
 
     Alpaca refuses a stock's price that is finer than the steps in which stocks are quoted: a limit is rounded
     to the better side of it, so that it is never worse than was asked for, a stop or a target to the nearest.
-    A bracket with a limit enters by it, and at the market without one. An oco is at Alpaca a limit order, its
-    target, that has a stop beside it.
+    A bracket with a limit enters by it, and at the market without one; where it brings a stop alone, Alpaca
+    calls it an oto. Its exits are good for as long as its entry, so that one for the day goes out until
+    cancelled: settling cancels what its open has not filled. An oco is at Alpaca a limit order, its target,
+    that has a stop beside it.
     """
     coin = instrument.asset_class == "crypto"
-    paired = order.order_type in ("bracket", "oco")
+    brings = order.order_type == "bracket"
+    lasts: TimeInForce = "gtc" if brings and order.time_in_force == "day" else order.time_in_force
     limit = order.limit_price if order.order_type in ("bracket", "limit") else None
     body: dict[str, Any] = {
         "symbol": symbols.theirs(order.symbol),
         "qty": plain(order.quantity),
         "side": order.side,
         "type": _type_of(order),
-        "time_in_force": CAPABILITIES.times_in_force[instrument.asset_class][order.time_in_force],
+        "time_in_force": CAPABILITIES.times_in_force[instrument.asset_class][lasts],
         "client_order_id": order.client_order_id,
     }
     if limit is not None:
@@ -73,9 +76,10 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
         body["limit_price"] = plain(limit if coin else _quoted(limit, better))
     if order.order_type == "stop" and order.stop_price is not None:
         body["stop_price"] = plain(_quoted(order.stop_price))
-    if paired and order.stop_price is not None and order.target_price is not None:
-        body["order_class"] = order.order_type
-        body["take_profit"] = {"limit_price": plain(_quoted(order.target_price))}
+    if order.order_type in ("bracket", "oco") and order.stop_price is not None:
+        body["order_class"] = "oto" if order.target_price is None else order.order_type
+        if order.target_price is not None:
+            body["take_profit"] = {"limit_price": plain(_quoted(order.target_price))}
         body["stop_loss"] = {"stop_price": plain(_quoted(order.stop_price))}
     return body
 

@@ -111,7 +111,7 @@ PRICES_OF: Mapping[OrderType, frozenset[str]] = {
     "market": frozenset(),
     "limit": frozenset({"limit_price"}),
     "stop": frozenset({"stop_price"}),
-    "bracket": frozenset({"stop_price", "target_price"}),
+    "bracket": frozenset({"stop_price"}),
     "oco": frozenset({"stop_price", "target_price"}),
 }
 

@@ -36,7 +36,7 @@ from nightdesk.brokers.ibkr_contracts import (
     resolved,
 )
 from nightdesk.brokers.ibkr_line import IbkrLine
-from nightdesk.brokers.ibkr_orders import CAPABILITIES, written
+from nightdesk.brokers.ibkr_orders import CAPABILITIES, numbers_of, written
 from nightdesk.brokers.ibkr_questions import IbkrPatience, IbkrQuestions
 from nightdesk.brokers.ibkr_reading import IbkrReading, read_orders
 from nightdesk.brokers.ibkr_sending import REJECTS, cancel, send
@@ -46,14 +46,11 @@ from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill
-from nightdesk.orders.order import Order, OrderType
+from nightdesk.orders.order import Order
 from nightdesk.tws_terms import TwsAddress, TwsError, TwsPatience
 
 if TYPE_CHECKING:
     from ib_async.order import Order as IbkrOrder
-
-#: Numbers that an order takes of which there are several at IBKR.
-_NUMBERS: Mapping[OrderType, int] = {"bracket": 3, "oco": 2}
 
 #: What answers may take, and talking to TWS at all.
 PATIENCE, LINE_PATIENCE = IbkrPatience(), TwsPatience()
@@ -294,7 +291,7 @@ class IbkrBroker(Broker):
 
     def _send(self, order: Order, contract: IbkrContract) -> BrokerOrder:
         name, what = order.client_order_id, f"order {order.client_order_id}"
-        numbers = [self._line.number() for _ in range(_NUMBERS.get(order.order_type, 1))]
+        numbers = [self._line.number() for _ in range(numbers_of(order))]
         orders = written(order, contract, self._id, numbers[0])
         together = [orders] if order.order_type != "oco" else [[one] for one in orders]
         try:
@@ -302,7 +299,8 @@ class IbkrBroker(Broker):
                 try:
                     told = send(self._line, contract.routed(), each, self._names, self._patience.confirm)
                 except RejectedOrder:
-                    if place:  # the stop is there: a pair is both or none
+                    # The stop of a pair may be there, or the entry of a bracket: each is all of it or none.
+                    if place or (len(each) > 1 and self._find(self._orders(), name) is not None):
                         self._take_back(name)
                     raise
         except RejectedOrder as refusal:
@@ -323,18 +321,19 @@ class IbkrBroker(Broker):
         return self._same(found, order)
 
     def _take_back(self, name: str) -> None:
-        """Cancel the stop of a pair whose target was refused.
+        """Cancel what is there of an order of which another part was refused: the stop of a pair without its
+        target, or the entry of a bracket without its exits.
 
         Raises
         ------
         Unreachable
-            When IBKR has not ended it in time: the next look finds the stop at work under the order's id.
+            When IBKR has not ended it in time: the next look finds it at work under the order's id.
         """
         left = self.cancel(name)
         if not left.state.ended:
             raise Unreachable(
-                f"account {self._name} of ibkr: the target of {name} was refused, and its stop is cancelled "
-                "and has not ended yet: the stop alone is at work"
+                f"account {self._name} of ibkr: a part of {name} was refused, and the rest is cancelled and "
+                "has not ended yet: it is at work alone"
             )
 
     def _same(self, found: BrokerOrder, order: Order) -> BrokerOrder:

@@ -50,10 +50,11 @@ def references_of(name: str) -> tuple[str, str, str]:
 
 
 def written(order: Order, contract: IbkrContract, account_id: str, first: int) -> list[IbkrOrder]:
-    """An order as IBKR wants it: one, or of a bracket its entry and two exits, or of an oco its two exits.
+    """An order as IBKR wants it: one, or of a bracket its entry and its exits, or of an oco its two exits.
 
-    A bracket is one only when all three are there: the first two are held at TWS until the last is sent. The
-    exits of an oco are two orders, the stop first: nothing holds one back for the other. A limit is rounded
+    A bracket is one only when all of it is there: the first are held at TWS until the last is sent. Its exits
+    rest until they are cancelled, however long its entry is good; a stop alone is no pair. The exits of an
+    oco are two orders, the stop first: nothing holds one back for the other. A limit is rounded
     to the better side of the steps in which the stock is quoted, a stop or a target to the nearest.
 
     Parameters
@@ -82,12 +83,21 @@ def written(order: Order, contract: IbkrContract, account_id: str, first: int) -
         entry.auxPrice = float(quoted(order.stop_price, contract.tick))
     if order.order_type != "bracket":
         return [entry]
-    target, stop = _exits(
-        order, exits_id(order.client_order_id), contract, account_id, (first + 1, first + 2)
-    )
-    target.parentId = stop.parentId = first
-    entry.transmit = target.transmit = False
-    return [entry, target, stop]
+    exits = _brought(order, contract, account_id, first + 1)
+    for one in (entry, *exits):
+        one.transmit = one is exits[-1]
+    for one in exits:
+        one.parentId, one.tif = first, _STOCK["gtc"]
+    return [entry, *exits]
+
+
+def numbers_of(order: Order) -> int:
+    """How many numbers an order takes at IBKR: as many as it is orders there."""
+    if order.order_type == "oco":
+        return 2
+    if order.order_type != "bracket":
+        return 1
+    return 2 if order.target_price is None else 3
 
 
 def quoted(price: Decimal, tick: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
@@ -111,6 +121,19 @@ def _plain(order: Order, account_id: str, number: int) -> Any:
         outsideRth=False,
         transmit=True,
     )
+
+
+def _brought(order: Order, contract: IbkrContract, account_id: str, first: int) -> tuple[Any, ...]:
+    """The exits that a bracket brings with it: its target and its stop, or its stop alone."""
+    name = exits_id(order.client_order_id)
+    if order.target_price is not None:
+        return _exits(order, name, contract, account_id, (first, first + 1))
+    if order.stop_price is None:
+        raise Refused(f"order {order.client_order_id}: a {order.order_type} lacks its stop")
+    stop = _plain(order, account_id, first)
+    stop.action, stop.orderRef = _ACTIONS[order.exit_side], name
+    stop.orderType, stop.auxPrice = "STP", float(quoted(order.stop_price, contract.tick))
+    return (stop,)
 
 
 def _exits(

@@ -46,12 +46,16 @@ class Confirmation:
         orderStatus under the number.
     executed : bool
         Whether an execution that bears the reference came.
+    legs : dict of int to str
+        The references of what is sent along with it and was not heard of yet, by number: it has arrived when
+        all of them have.
     said : list of str
         What IBKR said of it beside.
     """
 
     number: int
     reference: str
+    legs: dict[int, str] = field(default_factory=dict)
     opened: tuple[Any, ...] | None = None
     statuses: list[tuple[Any, ...]] = field(default_factory=list)
     executed: bool = False
@@ -67,13 +71,15 @@ class Confirmation:
         """
         if one.name == "openOrder" and one.args[2].orderRef == self.reference and not one.args[2].whatIf:
             self.opened = one.args
+        elif one.name == "openOrder" and self.legs.get(one.args[0]) == one.args[2].orderRef:
+            del self.legs[one.args[0]]
         elif one.name == "orderStatus" and one.args[0] == self.number:
             self.statuses.append(one.args)
         elif one.name == "execDetails" and one.args[2].orderRef == self.reference:
             self.executed = True
-        elif one.name == "error" and one.args[0] == self.number:
+        elif one.name == "error" and (one.args[0] == self.number or one.args[0] in self.legs):
             self._hear_error(one.args[1], one.args[2])
-        return self.opened is not None and self._status() not in _ON_ITS_WAY
+        return self.opened is not None and not self.legs and self._status() not in _ON_ITS_WAY
 
     def _hear_error(self, code: int, text: str) -> None:
         self.said.append(f"{text} ({code})")
@@ -118,7 +124,7 @@ def send(
         When nothing that bears its reference came: it is not known whether it arrived.
     """
     first = orders[0]
-    heard = Confirmation(first.orderId, first.orderRef)
+    heard = Confirmation(first.orderId, first.orderRef, {one.orderId: one.orderRef for one in orders[1:]})
 
     def place(client: Client) -> None:
         # Of the connection that carries it: a line that broke is made anew, and somebody may have logged in.
@@ -129,7 +135,7 @@ def send(
     try:
         line.listen(f"order {first.orderRef}", place, heard.hear, within)
     except (Unreachable, Unreadable) as error:
-        if heard.opened is None and not heard.executed:
+        if heard.legs or (heard.opened is None and not heard.executed):
             if heard.said:
                 said = "; ".join(heard.said)
                 raise Unreadable(f"{error}; IBKR said of it: {said}", {"said": heard.said}) from None

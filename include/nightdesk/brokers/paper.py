@@ -22,9 +22,10 @@ from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
+from nightdesk.orders.bracket_exits import exits_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill, fill_terms, reaches_both
-from nightdesk.orders.order import Intent, Order
+from nightdesk.orders.order import Intent, Order, exits_id
 from nightdesk.orders.resting import rest_of
 from nightdesk.store import paper_rows
 from nightdesk.store.ahead import reading_once, reading_transaction
@@ -52,7 +53,7 @@ class PaperBroker(Broker):
     kind = "paper"
     simulated = True
     capabilities = Capabilities(
-        order_types=frozenset({"market", "limit", "stop", "oco"}),
+        order_types=frozenset({"market", "limit", "stop", "bracket", "oco"}),
         times_in_force={
             one: {"day": "next open", "open": "next open", "gtc": "until cancelled"}
             for one in get_args(AssetClass)
@@ -78,13 +79,24 @@ class PaperBroker(Broker):
         return self._state().positions
 
     def submit(self, order: Order) -> BrokerOrder:
-        """Receive an order; it fills, or expires, when the market opens next."""
+        """Receive an order; it fills, or expires, when the market opens next. A bracket's exits are received
+        with it.
+        """
         self.refuse_impossible(order)
-        row = paper_rows.receive_order(self._conn, self._name, order)
+        row = self._receive(order)
         if row is None:
             self._state()
             raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
         return _broker_order(row)
+
+    def _receive(self, order: Order) -> dict[str, Any] | None:
+        if order.order_type != "bracket":
+            return paper_rows.receive_order(self._conn, self._name, order)
+        with transaction(self._conn):
+            row = paper_rows.receive_order(self._conn, self._name, order)
+            if row is not None:
+                paper_rows.receive_order(self._conn, self._name, exits_of(order))
+        return row
 
     @contextmanager
     def answering(self, orders: Collection[str], since: datetime) -> Iterator[None]:
@@ -103,9 +115,12 @@ class PaperBroker(Broker):
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
         with transaction(self._conn):
-            self._known(client_order_id)
-            end = EndedOrder(client_order_id, "cancelled", "cancelled by its sender")
-            paper_rows.end_order(self._conn, self._name, end, self._state().as_of)
+            ends = {client_order_id: "cancelled by its sender"}
+            if not self._known(client_order_id).state.ended:
+                ends[exits_id(client_order_id)] = "its entry was cancelled"
+            for name, why in ends.items():
+                end = EndedOrder(name, "cancelled", why)
+                paper_rows.end_order(self._conn, self._name, end, self._state().as_of)
             return self._known(client_order_id)
 
     def fund(self, as_of: datetime, capital: Decimal) -> None:

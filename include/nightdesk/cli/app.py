@@ -32,7 +32,7 @@ ORDER = (
         "backtest",
         "backtests",
     ),
-    *("checks", "members", "screen", "sweep", "sweeps", "trials", "stress"),
+    *("checks", "members", "screen", "sweep", "sweeps", "trials", "stress", "audit"),
     *("gate", "promote", "rehearse", "record-tests"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(

@@ -11,11 +11,13 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
+from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, FeedName, Json, Out, ReleaseAfter
 from nightdesk.cli.output import plain, progress, show, table
 from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
+    from nightdesk.core.book import Book
     from nightdesk.research.stress.comparison_of_levels import Stress, Stressed
 
 #: Columns of stress.csv.
@@ -31,6 +33,7 @@ COLUMNS = (
         "trades",
     ),
     *("deepest_level", "passed", "missing", "quarantined", "dropped_rows"),
+    *("cash_sessions", "refused_orders", "stopped_sessions"),
 )
 
 
@@ -48,12 +51,15 @@ def stress(
         typer.Option(
             "--scenario",
             metavar="NAME",
-            help="crisis_2008, correction_2018, covid_2020, rates_2022 or all_fall; may be repeated; "
-            "by default all.",
+            help="crisis_2008, correction_2018, covid_2020, rates_2022, all_fall, one_market, wilder, gap, "
+            "feed_lost or broker_rejects; may be repeated; by default all.",
             show_default=False,
         ),
     ] = None,
     release_after: ReleaseAfter = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Store the outcome as evidence of the book's rules.")
+    ] = False,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -61,14 +67,19 @@ def stress(
 
     With levels a scenario is passed when the book never comes to level 4, without them when its drawdown
     stays within the limit: the levels alone would hide what the strategies do. A scenario without bars is
-    skipped, and said to be.
+    skipped, and said to be. The last five are shocks, laid over real bars or the broker's answers.
     """
     from nightdesk.core.errors import Refused
     from nightdesk.research.stress.comparison_of_levels import stress as try_all
-    from nightdesk.research.stress.scenarios import SCENARIOS
+    from nightdesk.research.stress.scenarios import SCENARIOS, SHOCKS
     from nightdesk.research.stress.scenarios import scenario as named_scenario
 
-    asked = [named_scenario(name) for name in dict.fromkeys(scenario or ())] or list(SCENARIOS)
+    asked = [named_scenario(name) for name in dict.fromkeys(scenario or ())] or [
+        *SCENARIOS,
+        *SHOCKS,
+    ]
+    if keep and (scenario or release_after is not None):
+        raise typer.BadParameter("evidence is of all scenarios, and of the book alone", param_hint="'--keep'")
     named = open_book(book)
     with progress(f"trying {named.name}", len(asked)) as advance:
         result = try_all(
@@ -93,9 +104,18 @@ def stress(
         "skipped": result.skipped,
         "overall": overall and {"worst": overall.worst, "average": overall.average, "passed": overall.passed},
         "passed": result.passed,
+        "evidence": _keep(named, result) if keep else None,
         "out": out,
     }
     show(document, as_json=json, text=lambda: _lines(named.name, result, out))
+
+
+def _keep(book: Book, result: Stress) -> int:
+    """The number of the evidence that the outcome is kept as."""
+    from nightdesk.operations.keep_stress import keep_stress
+
+    with database() as conn:
+        return keep_stress(conn, book, result)
 
 
 def _row(run: Stressed) -> Mapping[str, Any]:
@@ -104,6 +124,7 @@ def _row(run: Stressed) -> Mapping[str, Any]:
         *(run.sessions, run.total_return, run.benchmark_return, run.annual_volatility, run.max_drawdown),
         *(run.scenario.drawdown_limit, run.breakers, run.halts, run.halted_sessions, run.trades),
         *(run.deepest_level, run.passed, run.missing, run.quarantined, run.dropped_rows),
+        *(run.cash_sessions, run.refused_orders, run.stopped_sessions),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -129,6 +150,8 @@ def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
             str(run.breakers),
             f"{run.halts} ({run.halted_sessions})",
             str(run.trades),
+            str(run.cash_sessions),
+            str(run.refused_orders),
             str(run.deepest_level),
             "pass" if run.passed else "fail",
         )
@@ -136,7 +159,7 @@ def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
     ]
     heads = (
         *("scenario", "levels", "return", "benchmark", "volatility", "drawdown", "limit", "breakers"),
-        *("halts (sessions)", "trades", "deepest", ""),
+        *("halts (sessions)", "trades", "in cash", "refused", "deepest", ""),
     )
     yield from table(heads, cells, right=heads[2:-1])
     yield "the benchmark with its dividends, in the same sessions; drawdowns below the highest NAV until then"

@@ -96,7 +96,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
     yield f"decided as of {instant(story['as_of'])}, with what was known by {instant(story['known_by'])}"
     failed = [row for row in story["quality"] if row["outcome"] != "passed"]
     regime = story["regime"]
-    rested = {one["client_order_id"] for one in story["orders"] if one["stop_price"] is not None}
+    rested = {one["client_order_id"] for one in story["orders"] if one["order_type"] in ("stop", "oco")}
     parts: dict[str, Iterable[str]] = {
         "bars": map(_bar, story["bars"]),
         **({"hours of the session": map(_bar, story["hours"])} if story["hours"] else {}),

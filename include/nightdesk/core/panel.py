@@ -203,7 +203,22 @@ class Panel:
         """
         if self.hours is not None:
             raise Refused("the newest sessions of a panel of hours are those of its days: ask these")
-        first = max(0, len(self) - count)
+        return self._from(max(0, len(self) - count))
+
+    def since(self, session: np.datetime64) -> Panel:
+        """The rows of `session` and later ones, of hours with the sessions since; the arrays are views.
+
+        Adjustment factors stay those of the whole panel: adjusted prices are in the same dollars as there.
+        """
+        cut = self._from(int(np.searchsorted(self.sessions, session)))
+        if self.hours is None or cut.hours is None:
+            return cut
+        first = int(np.searchsorted(self.hours.days.sessions, session))
+        day = np.maximum(cut.hours.day - first, -1)
+        return replace(cut, hours=replace(cut.hours, day=day, days=self.hours.days._from(first)))
+
+    def _from(self, first: int) -> Panel:
+        """The rows from `first` on; of hours, with all sessions behind them as they are."""
         arrays = {name: getattr(self, name) for name in _BY_SESSION}
         cut: dict[str, Any] = {name: one[first:] for name, one in arrays.items() if one is not None}
         found = tuple(
@@ -211,7 +226,11 @@ class Panel:
         )
         named = None if self.named_from is None else np.maximum(self.named_from - first, 0)
         facts = {name: one[first:] for name, one in self.facts.items()}
-        return replace(self, **cut, findings=found, named_from=named, facts=facts)
+        hours = self.hours
+        if hours is not None:
+            names = ("instants", "day", "opens", "closes", "mean")
+            hours = replace(hours, **{name: getattr(hours, name)[first:] for name in names})
+        return replace(self, **cut, findings=found, named_from=named, facts=facts, hours=hours)
 
     def columns(self, cut: slice | NDArray[np.intp]) -> Panel:
         """Some of the columns as a panel, for what is computed by column; the arrays of a slice are views.

@@ -37,9 +37,20 @@ class ProtectiveTerms(Frozen):
         "place of the target of the strategy's exits; strategy: at that; null: none",
     )
     time_in_force: Literal["gtc"] = Field("gtc", description="how long they rest: until cancelled")
+    bracket: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,  # a book without it keeps its configuration's hash
+        description="whether they go to the broker together with the order that opens a position, and rest "
+        "from its fill on; else they rest from the next decision on",
+    )
 
     @model_validator(mode="after")
-    def _target_beside_a_stop(self) -> Self:
+    def _beside_a_stop(self) -> Self:
+        if self.bracket and self.stop is None:
+            raise ValueError(
+                "bracket: found without a stop; what goes to the broker together with an entry is its stop, "
+                "with a target beside it or without: give stop, or leave bracket out"
+            )
         if self.target is not None and self.stop is None:
             raise ValueError(
                 "target: found without a stop; a target rests beside a stop, one cancels the other: give "

@@ -1,5 +1,6 @@
 """One decision of a book, the same for every driver: inputs in, targets, gate and plan out."""
 
+from nightdesk.engine.bracketing import Bracketed, bracketed
 from nightdesk.engine.decision import (
     Gated,
     as_asked,
@@ -25,6 +26,7 @@ from nightdesk.engine.stale import StaleHolding, stale_holdings
 from nightdesk.engine.turns import heard, with_turns
 
 __all__ = [
+    "Bracketed",
     "Carried",
     "Day",
     "Desk",
@@ -37,6 +39,7 @@ __all__ = [
     "State",
     "Targets",
     "as_asked",
+    "bracketed",
     "counted_sessions",
     "facts_at",
     "gate",

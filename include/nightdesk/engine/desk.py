@@ -287,6 +287,11 @@ class Desk:
         }
 
     @cached_property
+    def brackets(self) -> frozenset[str]:
+        """The strategies whose entries bring their exits with them."""
+        return frozenset(name for name, terms in self.protective.items() if terms.bracket)
+
+    @cached_property
     def of_bundles(self) -> NDArray[np.bool_]:
         """Which strategies trade in bundles, of shape (n_strategies, 1)."""
         return np.array([[one.bundles] for one in self.strategies.values()], dtype=np.bool_)

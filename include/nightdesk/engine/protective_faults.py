@@ -17,8 +17,8 @@ def check_protective(book: Book, strategies: Mapping[str, Strategy], plans: Mapp
     Raises
     ------
     Refused
-        When legs of bundles are to be protected by themselves, or a strategy is to say a stop or a target and
-        has none among its exits.
+        When legs of bundles are to be protected by themselves, a strategy is to say a stop or a target and
+        has none among its exits, or entries are to bring their exits with them that no broker takes together.
     """
     faults = list(_faults(book, strategies, plans))
     if faults:
@@ -38,6 +38,8 @@ def _faults(book: Book, strategies: Mapping[str, Strategy], plans: Mapping[str, 
                     "alone; leave it out"
                 )
             continue
+        if terms.bracket:
+            yield from _faults_of_bracket(book, where)
         for key, planned in (("stop", plans[name].stop), ("target", plans[name].target)):
             if getattr(terms, key) == BY_STRATEGY and planned is None:
                 yield (
@@ -45,3 +47,20 @@ def _faults(book: Book, strategies: Mapping[str, Strategy], plans: Mapping[str, 
                     f"strategies.{name}.exits, say a share here, or leave its positions alone by "
                     f"strategies.{name}.protective: {{}}"
                 )
+
+
+def _faults_of_bracket(book: Book, where: str) -> Iterator[str]:
+    """Why the entries of a book cannot bring their exits with them."""
+    if book.orders.type != "market":
+        yield (
+            f"{where}.bracket: found true, and orders.type is {book.orders.type}: an entry that brings its "
+            "exits is filled at the open; leave bracket out, and they rest from the next decision on, or "
+            "send market orders"
+        )
+    parts = [symbol for symbol, one in book.universe.items() if one.unit % 1]
+    if parts:
+        yield (
+            f"{where}.bracket: found true, and parts of a unit are traded of {', '.join(parts[:5])}"
+            f"{' and others' if len(parts) > 5 else ''}: brokers take brackets of whole units; set their "
+            "unit to 1, or leave bracket out, and what rests is placed by the next decision"
+        )

@@ -13,7 +13,7 @@ from nightdesk.brokers import Broker, BrokerOrder, make, open_account
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
-from nightdesk.orders.order import adds_risk
+from nightdesk.orders.order import adds_risk, entry_id
 from nightdesk.session.auto_stop import Counts, next_counts, schedule_known, stop_by_rule
 from nightdesk.session.context import TURN_SECONDS, book_as_known, book_path, project_root
 from nightdesk.store.db import Connection, book_lock, hurried
@@ -382,6 +382,8 @@ def _cancel_each(
             one = listed.get(name) or broker.order_by_client_id(name)
             if one is None or one.state.ended:
                 continue
+            if not switch.everything and entry_id(name) is not None:
+                continue  # exits end with their entry, and leave what it has opened
             if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.remaining):
                 broker.cancel(name)
                 cancelled.append(one)

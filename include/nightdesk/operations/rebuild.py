@@ -37,9 +37,10 @@ from nightdesk.orders.order import (
     Order,
     client_order_id,
     earlier_client_order_id,
+    entry_id,
     read_client_order_id,
 )
-from nightdesk.orders.resting import purpose_of
+from nightdesk.orders.resting import PROTECT, purpose_of
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
 from nightdesk.session.gaps import first_missing
@@ -189,14 +190,18 @@ def sent_by(context: Context, known: BrokerOrder) -> Sent | None:
         or not context.calendar.is_session(said.session)
     ):
         return None
+    entry = entry_id(known.client_order_id)
+    side = said.side if entry else known.side
+    # Exits that came with an entry bear its id: where they rest, the decision that is made again says.
+    name = entry or known.client_order_id
     purposes = (REBALANCE, *map(purpose_of, context.book.strategies))
     for as_of in map(as_instant, context.schedule.instants(said.session, said.session)):
         for purpose in purposes:
-            decided = (context.book.name, as_of, known.symbol, known.side, purpose)
+            decided = (context.book.name, as_of, known.symbol, side, purpose)
             for generation in range(GENERATIONS):
                 for make in (client_order_id, earlier_client_order_id):
-                    if make(*decided, generation, said.mark) == known.client_order_id:
-                        return Sent(known, as_of, generation, purpose)
+                    if make(*decided, generation, said.mark) == name:
+                        return Sent(known, as_of, generation, PROTECT if entry else purpose)
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from nightdesk.brokers import Broker
 from nightdesk.core.errors import Refused
+from nightdesk.orders.bracket_exits import exits_of
 from nightdesk.orders.netting import allocate
-from nightdesk.orders.order import Intent, Order, marked
+from nightdesk.orders.order import Intent, Order, entry_id, exits_id, marked
 from nightdesk.session.broker_session import contact
 from nightdesk.session.context import Context
 from nightdesk.session.submit import send_planned
@@ -54,8 +56,11 @@ def resend(context: Context, name: str, *, reason: str, who: str) -> StoredOrder
         with contact(context, ended.order.account) as broker:
             _refuse_alive(broker, ended)
             following = _next_generation(context, ended)
+            cause = f"tried again by {who.strip()}: {reason.strip()}"
             with transaction(context.conn):
-                add_order(context.conn, following, f"tried again by {who.strip()}: {reason.strip()}")
+                add_order(context.conn, following, cause)
+                for exits in _exits_again(context, ended, following):
+                    add_order(context.conn, exits, f"with its entry: {cause}")
             send_planned(context, ended.order.account, broker)
         sent = find_order(context.conn, following.client_order_id)
     if sent is None:
@@ -72,6 +77,9 @@ def _ended(context: Context, name: str) -> StoredOrder:
         raise Refused(
             f"order {name} is {found.status}: only one that is {', '.join(_LEFT)} can be tried again"
         )
+    entry = entry_id(name)
+    if entry is not None:
+        raise Refused(f"order {name} goes to the broker together with its entry: try {entry} again")
     if found.filled_quantity >= found.order.quantity:
         raise Refused(f"order {name} left nothing to be tried again")
     same = ("symbol", "side", "purpose")
@@ -109,3 +117,13 @@ def _next_generation(context: Context, ended: StoredOrder) -> Order:
     )
     paper = context.book.is_simulated(order.account)
     return marked(following, "" if paper else installation_mark(context.conn))
+
+
+def _exits_again(context: Context, ended: StoredOrder, following: Order) -> Iterator[Order]:
+    """The exits that the next generation of a bracket's entry brings with it."""
+    if following.order_type != "bracket":
+        return
+    before = find_order(context.conn, exits_id(ended.order.client_order_id))
+    if before is None:
+        raise LookupError(f"order {ended.order.client_order_id} is a bracket without its exits")
+    yield exits_of(following, before.order.purpose)

@@ -14,7 +14,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO, exact, to_cents, to_price, to_unit
 from nightdesk.orders.legs_filled import Possible, filled_together
-from nightdesk.orders.order import Order, Side
+from nightdesk.orders.order import Order, Side, entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def open_session(
     ==============  ==========================================  ===========================================
     an order        fills                                       at
     ==============  ==========================================  ===========================================
-    market          always                                      the open, moved by the slippage
+    market, bracket always                                      the open, moved by the slippage
     limit           where the open is at the limit or better    the open, moved by the slippage, never
                                                                 beyond the limit
     limit           else where the low (of a purchase) or the   the limit
@@ -207,6 +207,8 @@ def open_session(
     ==============  ==========================================  ===========================================
 
     Of an oco whose stop and target a bar reaches both, nobody knows which came first: the stop is taken.
+    The exits that a bracket brings with it meet the bar after its open has filled the entry whole; where it
+    fills less, they end with what is left of it, as at a real broker.
     What rests meets a symbol's volume after the orders of the decision, by its id; what is left of it rests
     on.
 
@@ -248,7 +250,7 @@ def open_session(
         order, quantity = one.order, one.quantity
         if quantity > 0:
             fills.append(_execute(order, quantity, bars, terms.terms[order.symbol]))
-        if (quantity < order.quantity or one.reason) and not order.rests:
+        if (quantity < order.quantity or one.reason) and (not order.rests or one.ends):
             rest = order.quantity - quantity
             expired.append(Expired(order.client_order_id, order.symbol, rest, one.reason))
     return tuple(fills), tuple(expired)
@@ -266,15 +268,21 @@ def _resting_last(orders: Sequence[Order]) -> Sequence[Order]:
 def _possible(orders: Sequence[Order], bars: FillBars, terms: FillTerms) -> list[Possible]:
     """How much of each order its session can fill, and why no more."""
     taken: dict[str, Decimal] = {}
-    out = []
+    out: list[Possible] = []
+    lacking: dict[str, Decimal] = {}
     for order in orders:
-        symbol = order.symbol
+        symbol, entry = order.symbol, entry_id(order.client_order_id)
+        if entry is not None and lacking.get(entry):
+            out.append(Possible(order, ZERO, f"{lacking[entry]:f} of its entry were not filled", ends=True))
+            continue
         reason = _unfillable(order, bars, bounded=terms.volume_share(symbol) is not None)
         if reason is not None:
+            lacking[order.client_order_id] = order.quantity
             out.append(Possible(order, ZERO, reason))
             continue
         quantity = _within_volume(order, bars, terms, taken)
         taken[symbol] = taken.get(symbol, ZERO) + quantity
+        lacking[order.client_order_id] = order.quantity - quantity
         if quantity < order.quantity:
             share = f"{float(terms.volume_share(symbol) or 0):g}"
             reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
@@ -305,7 +313,7 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
         return f"the {bars.at} of {opened:g} is no price to fill at"
     if bounded and (volume is None or not volume > 0):
         return "the bar has no volume"
-    if order.stop_price is not None:
+    if order.meets_stop:
         return None if _leg_reached(order, bars) is not None else "nothing of it was reached"
     limit = order.limit_price
     if limit is None or _reaches(order.side, exact(opened), limit):
@@ -378,7 +386,7 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
     stop.
     """
     met = _Leg(exact(bars.open[order.symbol]), order.limit_price)
-    if order.stop_price is not None:
+    if order.meets_stop:
         met = _leg_reached(order, bars) or met
     price = expected_price(order.side, met.price, terms.slippage, met.limit)
     notional = to_cents(quantity * price * terms.multiplier)

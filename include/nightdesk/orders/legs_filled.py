@@ -14,11 +14,15 @@ from nightdesk.orders.order import Order
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """How much of an order can be filled, in units, and why no more (empty where all of it can)."""
+    """How much of an order can be filled, in units, and why no more (empty where all of it can).
+
+    `ends` says of one that rests whether it ends all the same.
+    """
 
     order: Order
     quantity: Decimal
     reason: str = ""
+    ends: bool = False
 
 
 def filled_together(possible: Sequence[Possible], units: Callable[[str], Decimal]) -> Sequence[Possible]:

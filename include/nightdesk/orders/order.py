@@ -79,8 +79,9 @@ class Order:
 
     `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
     bracket or an oco) becomes a market order, `target_price` where those take their profit; all in raw
-    dollars. A bracket enters a position and has both attached; an oco is both for a position that is held,
-    and one cancels the other. `account` is that of the book which it goes to.
+    dollars. A bracket enters a position and brings its exits with it, a stop and mostly a target, which are
+    an order by themselves (`exits_id`); an oco is both for a position that is held, and one cancels the
+    other. `account` is that of the book which it goes to.
     """
 
     client_order_id: str
@@ -110,6 +111,11 @@ class Order:
     def rests(self) -> bool:
         """Whether it may wait at the broker over many decisions, until it is filled or cancelled."""
         return self.time_in_force == "gtc"
+
+    @property
+    def meets_stop(self) -> bool:
+        """Whether its stop or target is where it is executed; those of a bracket are where its exits are."""
+        return self.stop_price is not None and self.order_type != "bracket"
 
     @property
     def exit_side(self) -> Side:
@@ -201,8 +207,8 @@ def _digest(book: str, moment: str, symbol: str, side: str, purpose: str, genera
 
 
 def exits_id(entry: str) -> str:
-    """The id of the exits that the entry of a bracket brings with it: they are an order by themselves, an oco
-    that the broker makes once the entry is filled, whatever it calls its parts.
+    """The id of the exits that the entry of a bracket brings with it: they are an order by themselves, a stop
+    or an oco that the broker makes once the entry is filled, whatever it calls its parts.
     """
     return f"{entry}{_EXITS}"
 
@@ -333,7 +339,7 @@ def worst_price(order: Order, price: Decimal) -> Decimal | None:
     """The limit of what was executed at a price: of a limit order, or of the target of an oco; None for what
     has none.
     """
-    if order.target_price is not None and leg_filled(order, price) == "target":
+    if order.meets_stop and order.target_price is not None and leg_filled(order, price) == "target":
         return order.target_price
     return order.limit_price
 
@@ -342,7 +348,7 @@ def price_met(order: Order, price: Decimal, opened: Decimal) -> Decimal:
     """What an execution is measured against: the session's open, raw dollars; of what rests the price that it
     rested at, where the open was not past it.
     """
-    if order.stop_price is None:
+    if order.stop_price is None or not order.meets_stop:
         return opened
     if leg_filled(order, price) == "target":
         rested = order.target_price or opened

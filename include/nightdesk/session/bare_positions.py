@@ -15,6 +15,7 @@ from time import sleep
 from nightdesk.brokers import Broker, BrokerOrder
 from nightdesk.core.account_terms import in_account
 from nightdesk.core.money import ZERO
+from nightdesk.orders.order import entry_id
 from nightdesk.orders.resting import legs_words, protects
 from nightdesk.session import reconcile
 from nightdesk.session.context import Context
@@ -72,8 +73,14 @@ def _beyond(context: Context, account: str, broker: Broker) -> list[tuple[Stored
 def _ours(
     context: Context, account: str, orders: Iterable[BrokerOrder]
 ) -> Iterable[tuple[StoredOrder, BrokerOrder]]:
-    """Those that rest for positions of the book, each with how it stands at the broker."""
-    for known in orders:
+    """Those that rest for positions of the book, each with how it stands at the broker; exits that wait for
+    their entry rest for nothing yet.
+    """
+    every = tuple(orders)
+    waiting = {one.client_order_id for one in every}
+    for known in every:
+        if entry_id(known.client_order_id) in waiting:
+            continue
         own = find_order(context.conn, known.client_order_id)
         if own is None or not own.order.rests or not protects(own.order):
             continue

@@ -287,6 +287,8 @@ def _refuse_unprotected(book: Book, desk: Desk) -> None:
     from nightdesk.brokers import capabilities
 
     kinds: set[OrderType] = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
+    if desk.brackets:
+        kinds.add("bracket")
     for own in real:
         able = capabilities(own.own_entry.kind)
         for symbol, instrument in own.universe.items():

@@ -7,6 +7,7 @@ from decimal import Decimal
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk
+from nightdesk.orders.resting import protects
 from nightdesk.session.context import Context
 from nightdesk.session.trading_right import NO_RIGHT, trading_right
 from nightdesk.store.ledger_rows import positions_of, read_ledger
@@ -63,6 +64,7 @@ def _at_work(context: Context, account: str) -> Decimal:
         for one in orders_of(context.conn, book, as_of)
         if one.order.account == account
         and one.attempts
+        and not protects(one.order)
         and one.status not in ("rejected", "cancelled", "expired", "suppressed")
     )
     return positions + sum(

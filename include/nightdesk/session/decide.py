@@ -125,11 +125,13 @@ def orders(context: Context) -> StepOutcome:
             state, day = settled_state(context), session_market(context).day(-1)
             quantity = _stored_quantity(context)
             resting = resting_orders(context.conn, context.book.name, context.as_of)
-        bundles = _bundles(context)
-        planned, crosses = engine.plan_all(context.desk, state, day, quantity, bundles)
-        carried = _carried(context)
-        protected = engine.plan_protection(context.desk, state, day, quantity, carried, resting)
-        return write_orders(context, _marked(context, planned), crosses, _marked_too(context, protected))
+        desk, bundles, carried = context.desk, _bundles(context), _carried(context)
+        planned, crosses = engine.plan_all(desk, state, day, quantity, bundles)
+        protected = engine.plan_protection(desk, state, day, quantity, carried, resting)
+        # Exits have the id of their entry, so that this has the one that it leaves with before.
+        sent = engine.bracketed(desk, state, _marked(context, planned), carried)
+        protected = (*_marked_too(context, protected), *sent.protected)
+        return write_orders(context, sent.orders, crosses, protected)
 
 
 def write_orders(

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 from nightdesk.brokers import Broker, BrokerOrder, OrderState, Unreadable
 from nightdesk.orders.netting import resized
+from nightdesk.orders.order import exits_id
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
 from nightdesk.store.db import transaction
@@ -29,6 +30,7 @@ from nightdesk.store.order_rows import (
     find_order,
     forget_attempts,
     move_order,
+    move_planned,
     resize_order,
 )
 
@@ -142,6 +144,7 @@ def disown(context: Context, stored: StoredOrder, cause: str, known: BrokerOrder
         answer = None if known is None else known.answer
         status = "rejected" if stored.status in _OPEN else stored.status
         move_order(context.conn, name, own.as_of, own.session, status, cause, answer=answer)
+        move_planned(context.conn, exits_id(name), "rejected", f"with its entry: {cause}", None)
         raise_alert(
             context.conn,
             f"disowned {name}",

@@ -27,7 +27,7 @@ from nightdesk.accounting.reconciliation import ENDED
 from nightdesk.brokers import Broker, BrokerOrder, Unreachable, Unreadable
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
-from nightdesk.orders.order import Intent, Order, client_order_id, read_client_order_id
+from nightdesk.orders.order import Intent, Order, client_order_id, exits_id, read_client_order_id
 from nightdesk.orders.resting import protects
 from nightdesk.session.context import Context
 from nightdesk.store.db import transaction
@@ -181,14 +181,17 @@ def strays(context: Context, account: str, broker: Broker) -> tuple[BrokerOrder,
 
 
 def rests_against(context: Context, order: Order) -> str:
-    """What rests, or is to rest, in an order's symbol on its other side, in words; empty for nothing."""
+    """What rests, or is to rest, in an order's symbol on its other side, in words; empty for nothing. The
+    exits that it brings are a part of it.
+    """
     if protects(order):
         return ""
     conn, book = context.conn, order.book
     decided = (one for one in orders_of(conn, book, context.as_of) if one.status == "planned")
     for own in (one.order for one in (*working_orders(conn, book), *decided)):
         same = (own.symbol, own.account) == (order.symbol, order.account)
-        if same and own.side != order.side and own.rests and protects(own):
+        brought = own.client_order_id == exits_id(order.client_order_id)
+        if same and not brought and own.side != order.side and own.rests and protects(own):
             units = f"{own.side} {own.quantity:f} {own.symbol}"
             return f"{own.client_order_id} is to {units}, which protects what is held: nothing is added to it"
     return ""

@@ -20,6 +20,7 @@ planned, too much          suppressed where it would sell more than ledger and b
 planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, another rests     sent once that has ended: see `nightdesk.session.protection`
+planned, exits of another  becomes what their entry becomes: a broker is sent both as one
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, not to be sent    likewise at a real broker: see `nightdesk.session.order_identity`
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -46,7 +47,7 @@ from nightdesk.brokers import (
 )
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
-from nightdesk.orders.order import Order, adds_risk
+from nightdesk.orders.order import Order, adds_risk, entry_id
 from nightdesk.session.bare_positions import cancel_beyond_held
 from nightdesk.session.broker_session import contact
 from nightdesk.session.capital_limits import beyond_capital, held_by
@@ -194,7 +195,7 @@ def _send_each(
     """
     unknown: list[tuple[str, Transient]] = []
     for order in orders:
-        if order.client_order_id in waits:
+        if order.client_order_id in waits or entry_id(order.client_order_id) is not None:
             continue
         clock = _clock(context, broker)
         try:
@@ -338,7 +339,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         if stopped is None and withheld is not None:
             stopped = _Stopped("suppressed", withheld)
         if stopped is not None:
-            move_order(context.conn, name, *context.moment, stopped.status, stopped.cause)
+            move_planned(context.conn, name, stopped.status, stopped.cause, None)
             return
         begin_attempt(context.conn, name, commit=alone)
     try:
@@ -349,8 +350,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     except RejectedOrder as refusal:
         # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
         if not _is_there(context, broker, name, str(refusal)):
-            answered = refusal.answer
-            move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
+            move_planned(context.conn, name, "rejected", str(refusal), refusal.answer)
     except Unreadable as error:
         cause = f"not known whether it arrived: {error}"
         move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)

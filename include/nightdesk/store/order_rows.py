@@ -12,7 +12,7 @@ from nightdesk.accounting.reconciliation import AWAITED
 from nightdesk.accounting.repairs import MoveOrder
 from nightdesk.core.masking import mask_document
 from nightdesk.orders.fills import Fill, FillTerms, standing
-from nightdesk.orders.order import Cross, Intent, Order
+from nightdesk.orders.order import Cross, Intent, Order, exits_id
 from nightdesk.orders.slippage import Slippage, expected_prices
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.queries import query
@@ -149,13 +149,14 @@ def dated_crosses(
 
 
 def begin_attempt(conn: Connection, client_order_id: str, *, commit: bool = False) -> None:
-    """Count one more attempt at sending an order; to be committed before the broker is called.
+    """Count one more attempt at sending an order, with the exits that it brings; to be committed before the
+    broker is called.
 
     With `commit` the transaction of the caller ends on the same way.
     """
-    counted = "UPDATE nightdesk.orders SET attempts = attempts + 1 WHERE client_order_id = %s"
+    counted = "UPDATE nightdesk.orders SET attempts = attempts + 1 WHERE client_order_id IN (%s, %s)"
     with cursor(conn) as cur:
-        cur.execute(f"{counted}; COMMIT" if commit else counted, (client_order_id,))
+        cur.execute(f"{counted}; COMMIT" if commit else counted, (client_order_id, exits_id(client_order_id)))
 
 
 def resize_order(conn: Connection, order: Order) -> None:
@@ -217,9 +218,15 @@ def move_order(
 def move_planned(
     conn: Connection, client_order_id: str, status: str, cause: str, answer: Mapping[str, Any] | None
 ) -> None:
-    """Bring an order out of its planning, in its own session; one that has left it stays as it is."""
-    move = {"client_order_id": client_order_id, "status": status, "cause": cause}
-    _move(conn, None, None, [move | {"filled": None, "answer": answer}], only_from="planned")
+    """Bring an order out of its planning, in its own session, and with it the exits that it brings; one that
+    has left it stays as it is.
+    """
+    move = {"status": status, "filled": None}
+    own = move | {"client_order_id": client_order_id, "cause": cause, "answer": answer}
+    exits = move | {
+        "client_order_id": exits_id(client_order_id), "cause": f"with its entry: {cause}", "answer": None,
+    }  # fmt: skip
+    _move(conn, None, None, [own, exits], only_from="planned")
 
 
 def move_orders(conn: Connection, as_of: datetime, session: date, moves: Sequence[MoveOrder]) -> None:

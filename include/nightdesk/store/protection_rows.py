@@ -88,8 +88,10 @@ class StandingProtection:
 
     @property
     def is_asked(self) -> bool:
-        """Whether something is to rest: not for a position that the decision leaves."""
-        return self.rests or self.held * self.wanted > 0
+        """Whether something is to rest: for no position that the decision leaves, and for one that it opens
+        where its order was to bring exits and does not.
+        """
+        return self.rests or self.held * self.wanted > 0 or (self.action == "none" and not self.held)
 
     @property
     def why_none(self) -> str:

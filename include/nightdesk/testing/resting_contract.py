@@ -49,12 +49,12 @@ class RestingContract:
         """A stop and a target for it."""
         return replace(stop, client_order_id="the-pair", order_type="oco", target_price=TARGET)
 
-    @pytest.fixture
-    def bracket(self, broker: Broker, order: Order) -> Order:
-        """The purchase with its exits, where a broker has that."""
+    @pytest.fixture(params=[TARGET, None], ids=["stop and target", "stop alone"])
+    def bracket(self, broker: Broker, order: Order, request: pytest.FixtureRequest) -> Order:
+        """The purchase with its exits, where a broker has that; its entry is for the next session."""
         if "bracket" not in broker.capabilities.order_types:
             pytest.skip("this broker has no brackets")
-        return replace(order, order_type="bracket", time_in_force="gtc", stop_price=STOP, target_price=TARGET)
+        return replace(order, order_type="bracket", stop_price=STOP, target_price=request.param)
 
     @pytest.mark.parametrize("kind", ["stop", "oco"])
     def test_what_rests_is_one_open_order_until_its_price_is_reached(
@@ -138,6 +138,8 @@ class RestingContract:
     def test_the_exits_of_a_bracket_are_an_order_of_their_own_once_its_entry_is_filled(
         self, broker: Broker, bracket: Order, open_market: OpenMarket, trade: OpenMarket, price: float
     ) -> None:
+        if price > 100 and bracket.target_price is None:
+            pytest.skip("it has no target")
         exits = replace(bracket, client_order_id=exits_id(bracket.client_order_id), side="sell")
         broker.submit(bracket)
         assert known(broker, bracket).state is OrderState.ACCEPTED
@@ -163,6 +165,33 @@ class RestingContract:
         trade(121.0, None)
         assert dict(broker.positions()) == {bracket.symbol: HUNDRED}
         assert known(broker, bracket).state is OrderState.FILLED
+
+    def test_the_exits_of_a_bracket_rest_over_many_sessions(
+        self, broker: Broker, bracket: Order, open_market: OpenMarket
+    ) -> None:
+        broker.submit(bracket)
+        for price in (100.0, 99.0, 101.0):
+            open_market(price, None)
+        exits = exits_id(bracket.client_order_id)
+        [opened] = broker.open_orders()
+        assert (opened.client_order_id, opened.quantity) == (exits, HUNDRED)
+        open_market(94.0, None)
+        assert dict(broker.positions()) == {}
+        found = broker.order_by_client_id(exits)
+        assert found is None or found.state is OrderState.FILLED  # a broker may forget what ended
+
+    def test_an_entry_that_is_filled_in_part_takes_its_exits_with_it_when_it_ends(
+        self, broker: Broker, bracket: Order, open_market: OpenMarket, trade: OpenMarket
+    ) -> None:
+        broker.submit(bracket)
+        open_market(100.0, 40)
+        broker.cancel(bracket.client_order_id)
+        assert (known(broker, bracket).state.ended, known(broker, bracket).filled) == (True, Decimal(40))
+        found = broker.order_by_client_id(exits_id(bracket.client_order_id))
+        assert found is not None
+        assert (found.state.ended, found.filled) == (True, Decimal(0))
+        trade(94.0, None)
+        assert dict(broker.positions()) == {bracket.symbol: Decimal(40)}
 
     def test_no_exit_is_left_of_an_entry_that_is_cancelled(
         self, broker: Broker, bracket: Order, open_market: OpenMarket

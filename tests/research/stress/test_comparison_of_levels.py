@@ -15,7 +15,8 @@ from nightdesk.core.errors import Refused
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.research.stress.comparison_of_levels import AVERAGE_LIMIT, WORST_LIMIT, measured, stress
-from nightdesk.research.stress.scenarios import SCENARIOS, Fall, Scenario, fallen, scenario
+from nightdesk.research.stress.scenarios import SCENARIOS, Scenario, scenario
+from nightdesk.research.stress.shocks import Fall
 
 BOOK = load_book(PROJECT / "books" / "multi_asset.yaml")
 SMALL = book(
@@ -44,7 +45,7 @@ def test_the_scenarios_are_those_of_the_house():
 
 def test_a_fall_takes_a_fifth_of_every_price_in_equal_steps_and_leaves_the_index_alone():
     panel = seeded_panel(SMALL)
-    down = fallen(panel, SMALL, FALL, START)
+    down = FALL.over(panel, SMALL, START)
     begins = int(np.searchsorted(panel.sessions, np.datetime64(START))) + FALL.after
     for symbol in SMALL.symbols:
         n = panel.column(symbol)

@@ -108,6 +108,8 @@ class Result:
         What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
     notes : tuple of str
         Of perpetuals with a history of funding, instants without a rate and rates that changed later.
+    stopped : tuple of date
+        Sessions whose data would have stopped the daily run, where they were lived through.
     before, after : Decided or None
         Of a part, the decisions beside its first and its last one.
     """
@@ -122,6 +124,7 @@ class Result:
     accepted: tuple[tuple[str, date], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
     notes: tuple[str, ...] = ()
+    stopped: tuple[date, ...] = ()
     before: Decided | None = None
     after: Decided | None = None
 
@@ -293,6 +296,8 @@ def backtest(
     transfers: Sequence[Transfer] = (),
     overrides: Sequence[Override] = (),
     release_after: int | None = None,
+    rejects: frozenset[date] = frozenset(),
+    without_bars: frozenset[date] = frozenset(),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -326,6 +331,11 @@ def backtest(
         What people limit; none where a backtest is to say what the book does by itself.
     release_after : int, optional
         Sessions after which a simulated person releases a kill that a rule has set; None: nobody ever does.
+    rejects : frozenset of date
+        Sessions in which the broker rejects every order that is sent for them.
+    without_bars : frozenset of date
+        Sessions that are lived through where their data would have stopped the daily run: every symbol is in
+        quarantine in them, so that positions are kept and nothing is decided, as on a desk that has stopped.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -340,7 +350,9 @@ def backtest(
     _refuse_another_schedule(book, panel)
     t0, stop = _span(panel, first, last)
     known = panel.until(stop)
-    checks = _check(book, known, t0) if checked else _Checks(known, Withheld.nothing(known))
+    checks = _Checks(known, Withheld.nothing(known))
+    if checked:
+        checks = _check(book, known, t0, without_bars)
     if known_factors is None:
         sound = usable(checks.panel, checks.withheld.bars)
         values: Mapping[str, Floats] = factors.compute(
@@ -369,6 +381,7 @@ def backtest(
             (days.symbols[n], as_date(days.sessions[t])) for t, n in np.argwhere(days.accepted > 0)
         ),
         findings=known.findings,
+        stopped=checks.stopped,
     )
     by_session = _noticed(notices, market.sessions[t0:stop])
     refuse_without_history(book, known.funding, market.closes[t0], market.closes[stop - 1])
@@ -381,6 +394,7 @@ def backtest(
         transfers=tuple(transfers),
         overrides=tuple(overrides),
         release_after=release_after,
+        rejects=rejects,
     )
     return _walked(undecided, range(t0, stop), simulation, follow)
 
@@ -436,14 +450,24 @@ class _Checks:
     withheld: Withheld
     entries_allowed: Flags | None = None
     quarantines: tuple[QuarantineSpell, ...] = ()
+    stopped: tuple[date, ...] = ()
+
+    def lived_through(self, stop: Flags) -> _Checks:
+        """With every symbol in quarantine, and no entries, in the rows of `stop`."""
+        held = replace(self.withheld, quarantined=self.withheld.quarantined | stop[:, None])
+        allowed = ~stop if self.entries_allowed is None else self.entries_allowed & ~stop
+        sessions = tuple(map(as_date, np.unique(self.panel.sessions[stop])))
+        return replace(self, withheld=held, entries_allowed=allowed, stopped=sessions)
 
 
-def _check(book: Book, known: Panel, t0: int) -> _Checks:
+def _check(book: Book, known: Panel, t0: int, without_bars: frozenset[date]) -> _Checks:
     """Check a panel, its days and its hours; `Refused` where a row from `t0` on had stopped the run."""
     refuse_without_volume(book, known)
     days = known.days
     quality = examine(days, book)
-    bad = np.flatnonzero(known.by_row(quality.stop, False)[t0:])
+    stop = known.by_row(quality.stop, False)
+    lost = stop & np.isin(known.sessions, np.array(sorted(without_bars), dtype="datetime64[D]"))
+    bad = np.flatnonzero((stop & ~lost)[t0:])
     if len(bad):
         day = int(known.by_row(np.arange(len(days)), -1)[t0 + int(bad[0])])
         failing = "; ".join(quality.reasons(day, CheckConsequence.QUARANTINE).values()) or "none"
@@ -454,11 +478,13 @@ def _check(book: Book, known: Panel, t0: int) -> _Checks:
         )
     allowed = known.by_row(quality.entries_allowed, False)
     spells = quality.spells(int(np.searchsorted(days.sessions, known.sessions[t0])))
-    if known.hours is None:
-        return _Checks(known, quality.withheld, allowed, spells)
-    sound = sound_hours(known, quality, book)
-    of_hours = sound.checks.spells(t0, schedule_of(book), book.name)
-    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, longest_first((*spells, *of_hours)))
+    checks = _Checks(known, quality.withheld, allowed, spells)
+    if known.hours is not None:
+        sound = sound_hours(known, quality, book)
+        of_hours = sound.checks.spells(t0, schedule_of(book), book.name)
+        spells = longest_first((*spells, *of_hours))
+        checks = _Checks(sound.panel, sound.withheld, sound.entries_allowed, spells)
+    return checks.lived_through(lost) if lost.any() else checks
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:

@@ -37,6 +37,7 @@ from nightdesk.engine import (
     StaleHolding,
     State,
     Targets,
+    bracketed,
     counted_sessions,
     facts_at,
     gate,
@@ -54,6 +55,7 @@ from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
 from nightdesk.orders.resting import Protected, Resting
 from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
+from nightdesk.research.backtest.rejected_orders import rejecting
 from nightdesk.risk import (
     NO_LOSS,
     Override,
@@ -127,7 +129,8 @@ class Simulation:
     `events` and `overrides` are the facts that it is given, `raised` those that rules of the book set on the
     way; `transfers` what people moved between accounts of the book; `release_after` the sessions after which
     a simulated person releases a kill of those rules; `notices` are the options that end early, by session;
-    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them.
+    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them; in the
+    sessions of `rejects` the broker rejects whatever is sent for them.
     """
 
     desk: Desk
@@ -141,6 +144,7 @@ class Simulation:
     transfers: tuple[Transfer, ...] = ()
     overrides: tuple[Override, ...] = ()
     release_after: int | None = None
+    rejects: frozenset[date] = frozenset()
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -171,7 +175,10 @@ class Simulation:
                 notices=self._noticed(t) if self.notices else (),
                 funding=self._funding(t) if self.funding.symbols else NO_FUNDING,
             )
-        settled = settle(opening, waiting, period, at_the_open(period, self.desk.fill_terms))
+        execute = at_the_open(period, self.desk.fill_terms)
+        if period.session in self.rejects:
+            execute = rejecting(execute, {one.client_order_id for one in progress.orders})
+        settled = settle(opening, waiting, period, execute)
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
         now = _Now(settled.mark, progress.closing, progress.today, Today())
         if market.hours is not None:
@@ -309,7 +316,9 @@ class Simulation:
             orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.carried.bundles)
         resting = tuple(map(Resting, progress.resting))
         protected = plan_protection(self.desk, state, day, gated.quantity, wanted.carried, resting)
-        orders += placed_by(protected)
+        sent = bracketed(self.desk, state, orders, wanted.carried)
+        protected += sent.protected
+        orders = (*sent.orders, *placed_by(protected))
         released = {one.resting for one in protected if one.releases}
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)

@@ -141,7 +141,7 @@ def _rested_words(result: Result, trade: RoundTrip, closed: int) -> str:
     last = entries[-1]
     placed = (order for one in reversed(result.decided[:closed]) for order in one.orders)
     order = next(one for one in placed if one.client_order_id == order_behind(last.reference))
-    if order.stop_price is None:
+    if not order.meets_stop:
         return ""
     return rested_words(order, last.price)
 

@@ -16,8 +16,9 @@ from nightdesk.core.panel import Panel
 from nightdesk.performance import compare, nav_figures, round_trips
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.member_books import with_listed
+from nightdesk.research.backtest.rejected_orders import REJECTED
 from nightdesk.research.backtest.run import Result, backtest
-from nightdesk.research.stress.scenarios import Scenario, fallen
+from nightdesk.research.stress.scenarios import Scenario
 
 #: Over all scenarios without levels: the deepest drawdown and the average one that pass, shares.
 WORST_LIMIT, AVERAGE_LIMIT = 0.25, 0.18
@@ -48,6 +49,12 @@ class Stressed:
         How often the book came under its kill switch or to level 2 or deeper, and for how many sessions.
     trades : int
         Closed positions.
+    cash_sessions : int
+        Sessions at whose close no position was held.
+    refused_orders : int
+        Orders that the broker has rejected.
+    stopped_sessions : int
+        Sessions whose data would have stopped the daily run: positions were kept and nothing decided.
     missing, quarantined, dropped_rows : int
         Symbols without any bar, symbols that were in quarantine at times, rows that were left out.
     deepest_level : int
@@ -68,6 +75,9 @@ class Stressed:
     trades: int
     deepest_level: int
     passed: bool
+    cash_sessions: int = 0
+    refused_orders: int = 0
+    stopped_sessions: int = 0
     missing: int = 0
     quarantined: int = 0
     dropped_rows: int = 0
@@ -75,7 +85,9 @@ class Stressed:
 
 @dataclass(frozen=True)
 class Overall:
-    """What the runs without levels say together: deepest and average drawdown, and whether both pass."""
+    """What the runs without levels say together, those of shocks that do not count left out: deepest and
+    average drawdown, and whether both pass.
+    """
 
     worst: float
     average: float
@@ -86,8 +98,8 @@ class Overall:
 class Stress:
     """A stress test: its runs, why scenarios were skipped (by name), and what the runs say together.
 
-    `overall` is None where every scenario was skipped. `passed` is whether all that was run passed; a skipped
-    scenario has not.
+    `overall` is None where no scenario that counts was run. `passed` is whether all that was run passed; a
+    skipped scenario has not.
     """
 
     runs: tuple[Stressed, ...]
@@ -97,8 +109,8 @@ class Stress:
     @property
     def passed(self) -> bool:
         """Whether every scenario was run and passed, and all of them together."""
-        whole = self.overall is not None and self.overall.passed and not self.skipped
-        return whole and all(run.passed for run in self.runs)
+        together = self.overall is None or self.overall.passed
+        return bool(self.runs) and not self.skipped and together and all(run.passed for run in self.runs)
 
 
 def stress(
@@ -149,13 +161,24 @@ def _run(
     market = read_market(begun, origin, scenario.last, feeds)
     panel = market.panel
     _must_hold_bars(panel, begun, inception, scenario.last)
-    if scenario.fall is not None:
-        panel = fallen(panel, begun, scenario.fall, inception)
+    shock = scenario.shock
+    rejects, lost = frozenset[date](), frozenset[date]()
+    if shock is not None:
+        rejects, lost = shock.rejects(panel, inception), shock.loses(panel, inception)
+        panel = shock.over(panel, begun, inception)
     variants = [True, False] if book.levels is not None else [False]
     out = []
     for levels in variants:
         tried = begun if levels else begun.model_copy(update={"levels": None})
-        result = backtest(tried, panel, inception, scenario.last, release_after=release_after)
+        result = backtest(
+            tried,
+            panel,
+            inception,
+            scenario.last,
+            release_after=release_after,
+            rejects=rejects,
+            without_bars=lost,
+        )
         run = measured(scenario, result, levels=levels)
         dropped = sum(market.dropped.values())
         out.append(replace(run, missing=len(market.missing), dropped_rows=dropped))
@@ -187,6 +210,9 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         trades=len(round_trips(result.entries)),
         deepest_level=deepest,
         passed=deepest < LIQUIDATED if levels else within,
+        cash_sessions=sum(not result.decided[n].state.ledger.held() for n in result.closing.tolist()),
+        refused_orders=sum(end.reason == REJECTED for one in result.decided for end in one.expired),
+        stopped_sessions=len(result.stopped),
         quarantined=len({one.symbol for one in result.quarantines}),
     )
 
@@ -200,7 +226,7 @@ def _must_hold_bars(panel: Panel, book: Book, first: date, last: date) -> None:
 
 
 def _overall(runs: Sequence[Stressed]) -> Overall | None:
-    deep = [run.max_drawdown for run in runs if not run.levels]
+    deep = [run.max_drawdown for run in runs if not run.levels and run.scenario.counts]
     if not deep:
         return None
     worst, average = max(deep), sum(deep) / len(deep)

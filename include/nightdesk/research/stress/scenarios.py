@@ -1,34 +1,12 @@
-"""The bad times that a book is tried on: spans of real markets, and a fall of everything at once."""
+"""The bad times that a book is tried on: spans of real markets, and shocks that are laid over some."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
-
-from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
-from nightdesk.core.panel import Panel
-
-
-@dataclass(frozen=True)
-class Fall:
-    """A fall of all symbols of a book's universe at once, laid over real bars.
-
-    Parameters
-    ----------
-    depth : float
-        Share of its price that every symbol loses.
-    sessions : int
-        Over how many sessions, by the same factor in each; the prices stay down afterwards.
-    after : int
-        Sessions of the span before it begins, so that positions are there to fall.
-    """
-
-    depth: float
-    sessions: int
-    after: int
+from nightdesk.research.stress.shocks import Fall, LostFeed, OneMarket, RejectingBroker, Shock, WilderMarket
 
 
 @dataclass(frozen=True)
@@ -43,8 +21,10 @@ class Scenario:
         Its days.
     drawdown_limit : float
         Largest drawdown that passes without levels, share.
-    fall : Fall or None
-        What is laid over the real bars.
+    shock : Shock or None
+        What is laid over it.
+    counts : bool
+        Whether its drawdown counts among those of which the worst and the average are judged.
     """
 
     name: str
@@ -52,61 +32,46 @@ class Scenario:
     first: date
     last: date
     drawdown_limit: float
-    fall: Fall | None = None
+    shock: Shock | None = None
+    counts: bool = True
 
+
+_YEAR_2018, _YEAR_2019 = (date(2018, 1, 1), date(2018, 12, 31)), (date(2019, 1, 1), date(2019, 12, 31))
+_COVID = (date(2020, 2, 1), date(2020, 6, 30))
+_HALF_A_YEAR = 126
 
 #: The limit of the correction, and of the fall the year, its beginning and its ten sessions, are this desk's
 #: choice. The fall begins after half a year, so that a book had the time to be invested.
 SCENARIOS = (
     Scenario("crisis_2008", "2008 crisis", date(2008, 1, 1), date(2009, 12, 31), 0.25),
     Scenario("correction_2018", "2018 correction", date(2018, 10, 1), date(2018, 12, 31), 0.18),
-    Scenario("covid_2020", "COVID crash", date(2020, 2, 1), date(2020, 6, 30), 0.18),
+    Scenario("covid_2020", "COVID crash", *_COVID, 0.18),
     Scenario("rates_2022", "2022 rates", date(2022, 1, 1), date(2022, 12, 31), 0.20),
     Scenario(
-        "all_fall",
-        "all assets fall 20 %",
-        date(2019, 1, 1),
-        date(2019, 12, 31),
-        0.22,
-        Fall(depth=0.20, sessions=10, after=126),
+        "all_fall", "all assets fall 20 %", *_YEAR_2019, 0.22, Fall(0.20, sessions=10, after=_HALF_A_YEAR)
+    ),
+)
+
+#: All of them, and their limits, are this desk's choice: that of all assets' fall where a year is made worse,
+#: that of the COVID crash where feed or broker are lost on the tenth of March 2020, in the midst of it.
+SHOCKS = (
+    Scenario("one_market", "correlations are one", *_YEAR_2018, 0.22, OneMarket(_HALF_A_YEAR), counts=False),
+    Scenario(
+        "wilder", "volatility doubled", *_YEAR_2019, 0.22, WilderMarket(2.0, _HALF_A_YEAR), counts=False
+    ),
+    Scenario("gap", "10 % down overnight", *_YEAR_2019, 0.22, Fall(0.10, 1, _HALF_A_YEAR), counts=False),
+    Scenario("feed_lost", "no bars for a week", *_COVID, 0.18, LostFeed(5, after=25), counts=False),
+    Scenario(
+        "broker_rejects", "no orders for a week", *_COVID, 0.18, RejectingBroker(5, after=25), counts=False
     ),
 )
 
 
 def scenario(name: str) -> Scenario:
     """The scenario of a name; `Refused` where there is none."""
-    found = next((one for one in SCENARIOS if one.name == name), None)
+    every = (*SCENARIOS, *SHOCKS)
+    found = next((one for one in every if one.name == name), None)
     if found is None:
-        known = ", ".join(one.name for one in SCENARIOS)
+        known = ", ".join(one.name for one in every)
         raise Refused(f"scenario {name!r} is not known; known are {known}")
     return found
-
-
-def fallen(panel: Panel, book: Book, fall: Fall, first: date) -> Panel:
-    """The panel with a fall laid over it.
-
-    Whole bars are moved, so a session's part of the fall comes overnight and no order escapes it; cash
-    dividends shrink with the price. The volatility index stays as it was: no regime warns of this fall. Fill
-    prices move with the session in which the order is filled.
-
-    Parameters
-    ----------
-    panel : Panel
-    book : Book
-    fall : Fall
-    first : date
-        From which its `after` sessions are counted.
-    """
-    days = panel.days.sessions
-    begins = int(np.searchsorted(days, np.datetime64(first, "D"))) + fall.after
-    session = np.searchsorted(days, panel.sessions)
-    done = np.clip((session - begins + 1) / fall.sessions, 0.0, 1.0)
-    falls = [panel.column(symbol) for symbol in dict.fromkeys((*book.symbols, book.benchmark))]
-    path = np.ones((len(panel), len(panel.symbols)))
-    path[:, falls] = ((1.0 - fall.depth) ** done)[:, None]
-    moved = ("open", "high", "low", "close", "fill_open", "fill_low", "fill_high", "dividend")
-    after = replace(panel, **{name: getattr(panel, name) * path for name in moved})
-    if panel.hours is None:
-        return after
-    days_after = fallen(panel.hours.days, book, fall, first)
-    return replace(after, hours=replace(panel.hours, mean=panel.hours.mean * path, days=days_after))
