@@ -15,8 +15,9 @@ from nightdesk.store.gate_evidence_rows import evidence_of
 def run(scenario: Scenario, *, passed: bool = True) -> Stressed:
     """A run of a scenario, without levels."""
     return Stressed(
-        scenario, False, 250, 0.05, float("nan"), 0.1, 0.12, 0, 0, 0, 20, 0, passed, cash_sessions=3
-    )
+        scenario, False, 250, 0.05, float("nan"), 0.1, 0.12, 0, 0, 0, 20, 0, passed,
+        cash_sessions=3, sources=("files", "sample"),
+    )  # fmt: skip
 
 
 WHOLE = Stress(tuple(map(run, (*SCENARIOS, *SHOCKS))), {}, Overall(0.12, 0.12, passed=True))
@@ -29,6 +30,7 @@ def test_all_that_passed_is_kept_of_the_books_rules(conn: Connection) -> None:
     assert (kept.number, kept.rules_hash) == (number, two.rules_hash)
     assert kept.figures["passed"] is True
     assert kept.figures["shocks_passed"] is True
+    assert kept.figures["sources"] == ["files", "sample"]
     assert kept.figures["drawdowns"]["gap without levels"] == 0.12
     assert (kept.figures["worst_drawdown"], kept.figures["failed"], kept.figures["skipped"]) == (0.12, [], {})
 

@@ -14,6 +14,7 @@ from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, FeedName, Json, Out, ReleaseAfter
 from nightdesk.cli.output import plain, progress, show, table
+from nightdesk.cli.sweep_commands import SAMPLE
 from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def stress(
     overall = result.overall
     document = {
         "book": named.name,
+        "sources": result.sources,
         "runs": rows,
         "skipped": result.skipped,
         "overall": overall and {"worst": overall.worst, "average": overall.average, "passed": overall.passed},
@@ -137,6 +139,8 @@ def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
     from nightdesk.research.stress.comparison_of_levels import AVERAGE_LIMIT, WORST_LIMIT
 
     yield f"{book} under stress"
+    if "sample" in result.sources:
+        yield SAMPLE
     yield ""
     cells = [
         (

@@ -58,6 +58,8 @@ class Stressed:
     missing, quarantined, dropped_rows : int
         Symbols without any bar, symbols that were in quarantine at times, rows that were left out.
     deepest_level : int
+    sources : tuple of str
+        Of its bars.
     passed : bool
         With levels: never at level 4. Without: drawdown within the scenario's limit.
     """
@@ -81,6 +83,7 @@ class Stressed:
     missing: int = 0
     quarantined: int = 0
     dropped_rows: int = 0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ class Stress:
     runs: tuple[Stressed, ...]
     skipped: dict[str, str]
     overall: Overall | None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of the bars of all runs, sorted."""
+        return tuple(sorted({source for run in self.runs for source in run.sources}))
 
     @property
     def passed(self) -> bool:
@@ -181,7 +189,9 @@ def _run(
         )
         run = measured(scenario, result, levels=levels)
         dropped = sum(market.dropped.values())
-        out.append(replace(run, missing=len(market.missing), dropped_rows=dropped))
+        out.append(
+            replace(run, missing=len(market.missing), dropped_rows=dropped, sources=tuple(market.sources))
+        )
     return out
 
 

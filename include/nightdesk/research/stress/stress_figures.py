@@ -20,6 +20,7 @@ def stress_figures(found: Stress) -> dict[str, Any]:
     return {
         "passed": together and counting <= run and not counting & set(failed),
         "shocks_passed": beside <= run and not beside & set(failed),
+        "sources": list(found.sources),
         "failed": failed,
         "skipped": dict(found.skipped),
         "worst_drawdown": None if found.overall is None else found.overall.worst,
