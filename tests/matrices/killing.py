@@ -96,6 +96,8 @@ class Killing:
 
     number = 0
     watched = WATCHED
+    #: Orders of the desk's that one request to the broker is.
+    at_once = 1
 
     def __init__(self, desk: WatchedDesk | WatchedIbkrDesk, seed: int = 0) -> None:
         self._desk = desk
@@ -256,7 +258,7 @@ class Killing:
         self._stages["sending"].restore()
         lost = next(one for one in moments if one.boundary.function == "record_known")
         assert self._run_and_kill(lost, None) == -signal.SIGKILL
-        assert self._sent() == 1
+        assert self._sent() == self.at_once
 
     def _decide(self) -> None:
         self._desk.run_steps(self.number, "ingest", "gate")

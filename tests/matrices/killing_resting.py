@@ -114,6 +114,7 @@ class KillingBrackets(Killing):
     """
 
     watched = WATCHED | code_of(protection, AlpacaBroker.cancel, IbkrBroker.cancel)
+    at_once = 2  # an entry and its exits
 
     def _begin(self) -> None:
         let_rest(self._desk, stop=0.05, bracket=True)
