@@ -102,8 +102,9 @@ def test_every_task_has_an_owner_a_page_retries_a_deadline_and_an_alert(dags: di
         assert task.retry_exponential_backoff == 2.0, task.task_id
         assert task.retry_policy is not None, task.task_id
         # A piece of a replay walks hundreds of sessions, a drill restores years of them, and the first screen
-        # loads the history of a whole pool; an audit decides a span a dozen times.
-        longest = timedelta(minutes=90 if task.task_id in ("chunk", "drill", "screen", "audit") else 30)
+        # loads the history of a whole pool; an audit decides a span a dozen times, a piece of a sweep twenty.
+        long = task.task_id in ("chunk", "drill", "screen", "audit", "points")
+        longest = timedelta(minutes=90 if long else 30)
         assert task.execution_timeout <= longest, task.task_id
         assert task.on_failure_callback, task.task_id
 

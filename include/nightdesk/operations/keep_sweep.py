@@ -210,7 +210,7 @@ def try_points(
     Transient
         When a source does not answer.
     """
-    from nightdesk.research.backtest.member_books import with_listed
+    from nightdesk.research.backtest.member_books import listed_as
     from nightdesk.research.sweep.trials import SweepSpan, sweep
 
     kept = _one(conn, number)
@@ -225,9 +225,9 @@ def try_points(
     of_span = (start.origin, start.inception, start.last)
     span = SweepSpan(market.panel, *of_span, sources=tuple(market.sources))
     trials = sweep(
-        with_listed(book, *of_span),
+        listed_as(start.book, book, *of_span),
         [grid[n] for n in missing],
-        lambda settings: with_listed(read_book(path, settings), *of_span),
+        lambda settings: listed_as(start.book, read_book(path, settings), *of_span),
         span,
     )
     with transaction(conn):
