@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
 
@@ -22,6 +22,7 @@ from nightdesk.store.backtest_rows import (
     fail_backtest,
     finish_backtest,
 )
+from nightdesk.store.trial_rows import TriedSet, add_trials
 
 DAYS = [date(2021, 1, 4), date(2021, 1, 5), date(2021, 1, 6)]
 FIGURES = {
@@ -112,6 +113,26 @@ def test_one_shows_its_figures_course_strategies_and_targets(own_desk: OwnDesk) 
     for words in ("$112,340.00", "1,234", "&lt;met&gt;", "why", "/dags/research__backtest/runs/manual__1"):
         assert words in page
     assert "calmar" not in page
+    assert "sets tried" not in page, "nobody has counted any"
+
+
+def test_how_often_the_book_was_tried_stands_beside_its_sharpe_ratio(own_desk: OwnDesk) -> None:
+    days = [date(2022, 1, 3) + timedelta(days=n) for n in range(40)]
+    number = keep(own_desk, days=days)
+    with open_connection(own_desk.desk.url) as conn:
+        add_trials(conn, [tried(sharpe, f"{n}") for n, sharpe in enumerate((0.1, 0.3, -0.2))])
+    page = own_desk.page(f"/backtests/{number}")
+    assert "sets tried of the book" in page
+    assert "deflated Sharpe ratio" in page
+
+
+def tried(sharpe: float, rules: str) -> TriedSet:
+    """A trial of the small book."""
+    return TriedSet(
+        kind="sweep", book=SMALL, asked_by="ann", config_hash=rules * 64, rules_hash=rules * 64,
+        code_version="1.0", bars_hash="b" * 64, first=date(2022, 1, 3), last=date(2022, 3, 1), feed="files",
+        sessions=40, sharpe=sharpe, annual_sharpe=sharpe * 16, skewness=0.0, kurtosis=3.0,
+    )  # fmt: skip
 
 
 def test_the_tear_sheet_of_one_is_a_page_of_its_own(own_desk: OwnDesk) -> None:

@@ -17,7 +17,8 @@ from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.cockpit.session_view_page import STORED_PAGE_POLICY
 from nightdesk.core.errors import Refused
 from nightdesk.operations.compare_backtests import MOST, BacktestDifference, compare_backtests
-from nightdesk.operations.kept_sheet import kept_sheet
+from nightdesk.operations.kept_sheet import kept_sheet, tries_of
+from nightdesk.research.tear_sheet.figure_sections import SheetTrials
 from nightdesk.session.book_dags import dag_id_of
 from nightdesk.store.backtest_rows import (
     BacktestSeries,
@@ -102,7 +103,8 @@ class BacktestsView:
 class OneBacktestView:
     """One kept backtest: its figures, its course, the profits of its strategies, and its targets.
 
-    `run` is the address of the run of Airflow that made it; empty of one that a command made.
+    `run` is the address of the run of Airflow that made it; empty of one that a command made. `tries` is how
+    often its book was tried up to now; None where nobody knows.
     """
 
     kept: KeptBacktest
@@ -112,6 +114,7 @@ class OneBacktestView:
     strategies: LineChart
     targets: Mapping[str, Mapping[str, Any]]
     run: str
+    tries: SheetTrials | None
 
 
 def backtests_view(
@@ -154,6 +157,7 @@ def one_backtest_view(screen: Screen, number: int) -> OneBacktestView:
         strategies=_dollars("strategies", "What each strategy has earned", series, ("strategy",)),
         targets=kept.figures.get("targets") or {},
         run=screen.leave(dag, run) if run else "",
+        tries=tries_of(screen.conn, kept.book, series),
     )
 
 

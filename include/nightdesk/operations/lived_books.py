@@ -54,7 +54,7 @@ def days_of(
         _lived(session, list(some), schedule)
         for session, some in groupby(running, key=lambda one: one.session)
     )
-    read = {texts[one.config_hash].get("benchmark") for one in running} - {None}
+    read = {name for one in running if (name := texts[one.config_hash].get("benchmark"))}
     sources = sources_of_bars(conn, read, lived[0].session, lived[-1].session)
     return LivedDays(book, lived, _missing(running, schedule, now(conn)), sources)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from nightdesk.core.panel import Floats
 from nightdesk.core.schedule import SESSIONS_A_YEAR
 from nightdesk.performance.nav import simple_returns
+
+#: Euler's constant.
+EULER = 0.5772156649015329
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,26 @@ class ReturnMoments:
     def annual_sharpe(self) -> float:
         """The Sharpe ratio a year of 252 sessions, as `nightdesk.performance.nav.NavFigures` has it."""
         return self.sharpe * math.sqrt(SESSIONS_A_YEAR)
+
+    def skill(self, above: float = 0.0) -> float:
+        """Probability that the true Sharpe ratio, a session, is above a value: the probabilistic Sharpe ratio
+        (Bailey and López de Prado 2012), NaN where the moments are.
+        """
+        spread = 1.0 - self.skewness * self.sharpe + (self.kurtosis - 1.0) / 4.0 * self.sharpe**2
+        if not spread > 0.0:
+            return math.nan
+        return NormalDist().cdf((self.sharpe - above) * math.sqrt((self.sessions - 1) / spread))
+
+
+def luck_of_trials(trials: int, sharpe_variance: float) -> float:
+    """The highest Sharpe ratio, a session, that is expected of so many trials without skill (Bailey and López
+    de Prado 2014); 0 for one trial, or where their variance is not known (NaN).
+    """
+    if trials < 2 or not math.isfinite(sharpe_variance):
+        return 0.0
+    quantile = NormalDist().inv_cdf
+    highest = (1.0 - EULER) * quantile(1.0 - 1.0 / trials) + EULER * quantile(1.0 - 1.0 / (trials * math.e))
+    return math.sqrt(sharpe_variance) * highest
 
 
 def moments_of_nav(nav: Floats) -> ReturnMoments:
