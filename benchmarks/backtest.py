@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ PLAIN_LIMIT, MANY_LIMIT, BOOK_LIMIT, FILES_LIMIT = 1.5, 1.5, 65.0, 1.25
 FILES_RUNS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Cash, units held, their worth, and what the session wants: weights, then changes of weight."""
 
     cash: float
