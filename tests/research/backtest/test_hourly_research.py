@@ -15,7 +15,8 @@ from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.result_windows import result_bands
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.stress.comparison_of_levels import measured
-from nightdesk.research.stress.scenarios import Fall, Scenario, fallen
+from nightdesk.research.stress.scenarios import Scenario
+from nightdesk.research.stress.shocks import Fall
 from nightdesk.research.sweep.trials import SweepSpan, sweep
 
 
@@ -50,8 +51,8 @@ def test_a_file_of_hours_that_was_read_is_not_told_as_passed_over(market: Path) 
 
 def test_a_fall_is_that_of_sessions_in_hours_too(panel: Panel) -> None:
     fall = Fall(depth=0.2, sessions=4, after=3)
-    hours = fallen(panel, hourly_book(), fall, FIRST)
-    days = fallen(panel.days, hourly_book(), fall, FIRST)
+    hours = fall.over(panel, hourly_book(), FIRST)
+    days = fall.over(panel.days, hourly_book(), FIRST)
     assert_array_equal(hours.days.close, days.close)
     before = (
         panel.sessions < panel.days.sessions[np.searchsorted(panel.days.sessions, np.datetime64(FIRST)) + 3]
