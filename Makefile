@@ -18,7 +18,7 @@ run: env ## start PostgreSQL and Airflow, decide the newest sessions, say where 
 stop: ## stop what `make run` started, and nothing else
 	@if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
-test: env ## run the tests (about a quarter of an hour on 2 cores)
+test: env ## run the tests (about forty minutes on 2 cores)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser" --junitxml build/tests.xml
 
 browser: env ## look at the cockpit in a real browser, behind Airflow's own login
