@@ -15,31 +15,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk import DAG, Param
 
 from desk_audit import AuditOperator
 from desk_conventions import DEFAULTS, Tag
 from desk_research import raise_alert
+from desk_research_form import book_param, span_params
 from nightdesk.machine.home import Home
 from nightdesk.session.book_dags import dag_id_of
 
 
 def params(folder: Path) -> dict[str, Param]:
-    """The form. Airflow starts no task whose parameter lacks a valid value: an empty one must be valid."""
-    books = [path.stem for path in sorted(folder.glob("*.yaml"))]
-    day: Any = {"type": ["null", "string"], "format": "date"}
+    """The form; an empty one is valid."""
     return {
-        "book": Param(
-            None,
-            type=["null", "string"],
-            enum=[None, *books],
-            title="Book",
-            description="Which one is audited.",
-        ),
-        "from": Param(None, title="From", description="First decided session.", **day),
-        "to": Param(None, title="To", description="Last session; it must be over.", **day),
+        "book": book_param(folder, "Which one is audited."),
+        **span_params(),
         "cuts": Param(
             4,
             type="integer",

@@ -21,17 +21,14 @@ from airflow.sdk import DAG, Param
 
 from desk_conventions import DEFAULTS, Tag
 from desk_research import BacktestOperator, FormOperator, raise_alert
+from desk_research_form import AT_ONCE, books_of, note_param, span_params
 from nightdesk.machine.home import Home
 from nightdesk.session.book_dags import dag_id_of
 
-#: Two at once, of different books: each takes a processor and some hundred megabytes.
-AT_ONCE = 2
-
 
 def params(folder: Path) -> dict[str, Param]:
-    """The form. Airflow starts no task whose parameter lacks a valid value: an empty one must be valid."""
-    books = [path.stem for path in sorted(folder.glob("*.yaml"))]
-    day = {"type": ["null", "string"], "format": "date"}
+    """The form; an empty one is valid."""
+    books = books_of(folder)
     return {
         "books": Param(
             [],
@@ -42,10 +39,7 @@ def params(folder: Path) -> dict[str, Param]:
             title="Books",
             description="Which of them decide, a task each.",
         ),
-        "from": Param(
-            None, title="From", description="First session, in which the book receives its capital.", **day
-        ),
-        "to": Param(None, title="To", description="Last session; it must be over.", **day),
+        **span_params(),
         "capital": Param(
             None,
             type=["null", "number"],
@@ -62,9 +56,7 @@ def params(folder: Path) -> dict[str, Param]:
             description="Sessions after which a simulated person releases a kill that a rule has set; empty: "
             "nobody does, and nothing is opened from then on.",
         ),
-        "note": Param(
-            "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."
-        ),
+        "note": note_param(),
     }
 
 
@@ -89,5 +81,6 @@ with DAG(
     BacktestOperator.partial(
         task_id="backtest",
         map_index_template="{{ task.book }}",
+        max_active_tis_per_dag=AT_ONCE,
         doc_md="Decides what the form asks of a book, and keeps it.",
     ).expand(book=form.output)

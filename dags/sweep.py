@@ -15,29 +15,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk import DAG, Param
 
 from desk_conventions import DEFAULTS, Tag
 from desk_research import raise_alert
+from desk_research_form import AT_ONCE, book_param, note_param, span_params
 from desk_sweep import SweepPieceOperator, SweepPlanOperator, SweepResultOperator
 from nightdesk.machine.home import Home
 from nightdesk.session.book_dags import dag_id_of
 
 
 def params(folder: Path) -> dict[str, Param]:
-    """The form. Airflow starts no task whose parameter lacks a valid value: an empty one must be valid."""
-    books = [path.stem for path in sorted(folder.glob("*.yaml"))]
-    day: Any = {"type": ["null", "string"], "format": "date"}
+    """The form; an empty one is valid."""
     return {
-        "book": Param(
-            None, type=["null", "string"], enum=[None, *books], title="Book", description="Which one decides."
-        ),
-        "from": Param(
-            None, title="From", description="First session, in which the book receives its capital.", **day
-        ),
-        "to": Param(None, title="To", description="Last session; it must be over.", **day),
+        "book": book_param(folder, "Which one decides."),
+        **span_params(),
         "set": Param(
             [],
             type="array",
@@ -54,9 +47,7 @@ def params(folder: Path) -> dict[str, Param]:
             title="Points a task",
             description="Each task reads the bars once; so many are lost at most when a machine dies.",
         ),
-        "note": Param(
-            "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."
-        ),
+        "note": note_param(),
     }
 
 
@@ -76,6 +67,7 @@ with DAG(
     points = SweepPieceOperator.partial(
         task_id="points",
         execution_timeout=timedelta(minutes=90),
+        max_active_tis_per_dag=AT_ONCE,
         map_index_template="points {{ task.piece['first'] + 1 }} to {{ task.piece['last'] + 1 }}",
         doc_md="Tries the points of a piece, and keeps what they came to.",
     ).expand(piece=plan.output)

@@ -7,6 +7,7 @@ import pytest
 from tests.cockpit.decided_desk import BROKEN, SMALL, WAITING
 from tests.cockpit.own_desk import OwnDesk
 from tests.conftest import open_connection
+from tests.operations.test_trading_stage import REAL, SHOWN
 
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.stages import Stage
@@ -17,7 +18,6 @@ from nightdesk.store.gate_evidence_rows import keep_evidence
 from nightdesk.version import code_version
 
 RIGHT = f"/books/{SMALL}/right"
-REAL = {"first": "2018-01-02", "last": "2022-12-30", "sources": ["yahoo"]}
 
 
 @pytest.fixture
@@ -63,21 +63,8 @@ def test_each_criterion_tells_its_value_its_limit_and_its_evidence(own_desk: Own
 
 def test_who_promoted_it_why_and_on_what_evidence(own_desk: OwnDesk, book: Book) -> None:
     code = code_version(resolve(book))
-    shown: dict[str, dict[str, object]] = {
-        "backtest": {**REAL, "sharpe": 0.9, "max_drawdown": 0.15},
-        "stress": {"passed": True},
-        "validation": {
-            "sources": ["yahoo"],
-            "checks": {
-                "deflated_sharpe": {"value": 0.97},
-                "overfitting": {"value": 0.02},
-                "beats_cash": {"value": 0.01},
-            },
-        },
-        "audit": {"look_ahead_passed": True, "warm_up_passed": True},
-    }
     with open_connection(own_desk.desk.url) as conn:
-        for kind, figures in shown.items():
+        for kind, figures in SHOWN.items():
             keep_evidence(conn, SMALL, kind, book.rules_hash, code, figures)  # type: ignore[arg-type]
         tested = {"green": True, "data_checks": True, "persistence": True}
         keep_evidence(conn, "", "code", "", package_of(code), tested)

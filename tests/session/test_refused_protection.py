@@ -4,26 +4,13 @@ The decision after it protects the position, or says again that it could not.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from decimal import Decimal
 
 import pytest
-from tests.fakes.alpaca import FakeAlpaca
-from tests.fakes.ibkr import IbkrGateway
-from tests.session.alpaca_desk import at_alpaca
 from tests.session.brokered_desk import BrokeredDesk
-from tests.session.ibkr_desk import at_ibkr
-from tests.session.resting_terms import let_rest
-from tests.session.small_desk import SmallDesk, instant, session
+from tests.session.resting_desk import HELD, resting_desk, selling
+from tests.session.small_desk import SmallDesk, instant
 
-from nightdesk.core.account_terms import MAIN
-from nightdesk.core.calendar import get_calendar
 from nightdesk.session import protection, reconcile
-from nightdesk.session.broker_session import contact
-
-BEFORE_THE_FIRST = get_calendar().known_from(session(-1))
-#: Held from the first session on; what rests for it is refused.
-HELD = "GLD"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -35,27 +22,8 @@ def desk(
     """A desk whose first orders were executed, in the evening after."""
     monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(protection, "PAUSE_SECONDS", 0.0)
-    made = make_desk()
-    with ExitStack() as stack:
-        let_rest(made, stop=0.05, target=0.2)
-        if request.param == "alpaca":
-            desk: BrokeredDesk = at_alpaca(made, stack.enter_context(FakeAlpaca(BEFORE_THE_FIRST)))
-        else:
-            desk = at_ibkr(made, stack.enter_context(IbkrGateway(BEFORE_THE_FIRST)))
-        desk.decide(0)
-        desk.live_through(1)
-        desk.evening(1)
-        yield desk
-
-
-def selling(desk: BrokeredDesk) -> dict[str, Decimal]:
-    """Units that orders at the broker would sell, by symbol: those that rest and those that leave."""
-    units: dict[str, Decimal] = {}
-    with desk.standing() as context, contact(context, MAIN) as broker:
-        for one in broker.open_orders():
-            if one.side == "sell":
-                units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.quantity - one.filled
-    return units
+    with resting_desk(request.param, make_desk, stop=0.05, target=0.2) as held:
+        yield held
 
 
 def protective(desk: BrokeredDesk, number: int) -> dict[str, tuple[object, ...]]:
