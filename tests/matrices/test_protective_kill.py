@@ -14,7 +14,7 @@ from tests.matrices.kept_rows import KeptRows
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
 from tests.session.resting_terms import COIN
-from tests.session.small_desk import SmallDesk, begin_child, die, session, wait_for
+from tests.session.small_desk import STRATEGY, SmallDesk, begin_child, die, session, wait_for
 
 from nightdesk.brokers.paper import PaperBroker
 from nightdesk.core.book import load_book
@@ -51,9 +51,12 @@ def desk(
     check_quickly(monkeypatch)
     made = new_desk(tmp_path / "desk", database, random_walks())
     tree = yaml.safe_load(made.book.read_text())
-    protective = {"stop": 0.012, "target": 0.03, **request.param}
+    stop, target = (0.03, 0.05) if request.param else (0.012, 0.03)
+    protective = {"stop": stop, "target": target, **request.param}
     tree |= {"protective": protective, "feeds": {"daily": [made.feed]}}
-    if request.param:  # of whole units
+    if request.param:  # of whole units; positions are also left by their signal, before a stop is met
+        params = {"window": 3, "sell_below": -0.001, "strong_sell_below": -0.002}
+        tree["strategies"][STRATEGY]["params"] |= params
         del tree["universe"][COIN]
         tree["levels"]["first_out"] = [one for one in tree["levels"]["first_out"] if one != COIN]
     made.book.write_text(yaml.safe_dump(tree, sort_keys=False))
